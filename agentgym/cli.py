@@ -1,0 +1,175 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agentgym import commands
+from agentgym.errors import AgentGymError, UsageError
+
+USAGE_EXIT = 2
+FAILURE_EXIT = 1
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors in one line."""
+
+    def error(self, message: str) -> Any:
+        """Print the error and leave with code 2."""
+        self.exit(USAGE_EXIT, f"agentgym: {message}\n")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code.
+
+    2 stands for the user's input, 1 for a failure of the run or a failed check.
+    """
+    parser = build_parser()
+    options, rest = parser.parse_known_args(words)
+    if rest and not getattr(options, "overrides", False):
+        parser.error(f"unknown option '{rest[0]}'; see 'agentgym {options.verb} --help'")
+    try:
+        return int(options.run(options, rest) or 0)
+    except UsageError as error:
+        print(f"agentgym: {error}", file=sys.stderr)
+        return USAGE_EXIT
+    except AgentGymError as error:
+        print(f"agentgym: {type(error).__name__}: {error}", file=sys.stderr)
+        return FAILURE_EXIT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def build_parser() -> Parser:
+    """All verbs and their options."""
+    parser = Parser(prog="agentgym", description="Gym and trainer for agents that act in turns.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_train(verbs)
+    _add_eval(verbs)
+    _add_env_verbs(verbs)
+    _add_run_verbs(verbs)
+    doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
+    _add_json(doctor)
+    doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
+    return parser
+
+
+def _add_train(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "train",
+        help="run a recipe: warm start, training, evaluation, report",
+        description="Any key of the recipe is an option: --train.steps 20, --credit.name grpo.",
+    )
+    parser.add_argument("recipe", nargs="?", help="a shipped recipe, or a YAML file")
+    parser.add_argument("--out", type=Path, help="the run's folder; default runs/RECIPE")
+    parser.add_argument("--resume", action="store_true", help="go on with what the folder holds")
+    parser.add_argument("--force", action="store_true", help="delete what the folder holds")
+    parser.add_argument(
+        "--control", action="store_true", help="also imitate for as long as RL took, to compare"
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the resolved recipe, run nothing"
+    )
+    parser.set_defaults(run=_train, overrides=True)
+
+
+def _train(options: argparse.Namespace, rest: list[str]) -> int:
+    if options.recipe is None:
+        return commands.list_recipes()
+    if options.print_config:
+        return commands.print_config(options.recipe, rest)
+    return commands.train(
+        options.recipe,
+        rest,
+        out=options.out,
+        resume=options.resume,
+        force=options.force,
+        control=options.control,
+    )
+
+
+def _add_eval(verbs: Any) -> None:
+    parser = verbs.add_parser("eval", help="play a panel with a run's model")
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("--split", help="default: the split that the run was judged on")
+    parser.add_argument("--tasks", type=int, help="only the first so many tasks")
+    parser.add_argument("--samples", type=int, default=1, help="sampled episodes per task")
+    parser.add_argument("--greedy", action="store_true", help="always the likeliest token")
+    _add_json(parser)
+    parser.set_defaults(
+        run=lambda options, _: commands.evaluate(
+            options.folder,
+            split=options.split,
+            tasks=options.tasks,
+            samples=1 if options.greedy else options.samples,
+            greedy=options.greedy,
+            as_json=options.json,
+        )
+    )
+
+
+def _add_env_verbs(verbs: Any) -> None:
+    envs = verbs.add_parser("envs", help="the registered environments")
+    _add_json(envs)
+    envs.set_defaults(run=lambda options, _: commands.list_envs(as_json=options.json))
+
+    check = verbs.add_parser("check", help="check an environment against the contract")
+    check.add_argument("env", help="an id, or module:Class")
+    _add_json(check)
+    check.set_defaults(run=lambda options, _: commands.check(options.env, as_json=options.json))
+
+    play = verbs.add_parser("play", help="play an environment yourself")
+    play.add_argument("env", help="an id, or module:Class")
+    play.add_argument("--split", help="default: the environment's own")
+    play.add_argument("--task", help="a task id; default: the first")
+    play.set_defaults(
+        run=lambda options, _: commands.play(options.env, split=options.split, task=options.task)
+    )
+
+
+def _add_run_verbs(verbs: Any) -> None:
+    replay = verbs.add_parser("replay", help="read an episode turn by turn")
+    replay.add_argument("folder", type=Path, metavar="RUN")
+    replay.add_argument("--file", help="an episode file, such as eval-000000-greedy")
+    replay.add_argument("--step", type=int, help="a train step; default: the last")
+    replay.add_argument("--group", type=int, default=0)
+    replay.add_argument("--member", type=int, default=0)
+    _add_json(replay)
+    replay.set_defaults(
+        run=lambda options, _: commands.replay(
+            options.folder,
+            file=options.file,
+            step=options.step,
+            group=options.group,
+            member=options.member,
+            as_json=options.json,
+        )
+    )
+
+    episodes = verbs.add_parser(
+        "episodes",
+        help="a table of a run's episodes",
+        description="With --sql, any DuckDB query over the views `episodes` and `turns`.",
+    )
+    episodes.add_argument("folder", type=Path, metavar="RUN")
+    example = "SELECT status, count(*) FROM episodes GROUP BY 1"
+    episodes.add_argument("--sql", help=f"such as \"{example}\"")
+    _add_json(episodes)
+    episodes.set_defaults(
+        run=lambda options, _: commands.episodes(
+            options.folder, sql=options.sql, as_json=options.json
+        )
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

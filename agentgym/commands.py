@@ -1,0 +1,264 @@
+"""What the verbs of the command line do; each returns its exit code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from agentgym import env as envs
+from agentgym import store
+from agentgym.errors import StoreError, UsageError
+from agentgym.registry import load
+from agentgym.replay import episode_text, printable
+from agentgym.store import Run
+from agentgym.types import Episode
+
+EPISODES_SQL = (
+    'SELECT file, "group", member, task_id, status, score, num_turns AS turns, '
+    "round(list_aggregate(advantages, 'mean'), 3) AS advantage FROM episodes ORDER BY ALL"
+)
+TABLE_ROWS = 200
+
+
+def train(
+    recipe: str,
+    words: Sequence[str],
+    *,
+    out: Path | None,
+    resume: bool,
+    force: bool,
+    control: bool,
+) -> int:
+    """Run a recipe and say where its report is."""
+    overrides = load("agentgym.trainers.config:parse_overrides")(words)
+    result = load("agentgym.trainers.run:train")(
+        recipe, out=out, resume=resume, force=force, control=control, **overrides
+    )
+    if result.report is None:
+        return 0
+    print(result.summary())
+    return 0
+
+
+def list_recipes() -> int:
+    """Names and titles of the recipes that ship."""
+    config = "agentgym.trainers.config"
+    rows = []
+    for name in load(f"{config}:recipe_names")():
+        data = load(f"{config}:read_recipe")(name)
+        rows.append((name, data.get("title", ""), data.get("note", "")))
+    show_table(("recipe", "title", "note"), rows)
+    return 0
+
+
+def print_config(recipe: str, words: Sequence[str]) -> int:
+    """The resolved recipe as YAML."""
+    config = "agentgym.trainers.config"
+    overrides = load(f"{config}:parse_overrides")(words)
+    print(load(f"{config}:dump")(load(f"{config}:resolve")(recipe, overrides)), end="")
+    return 0
+
+
+def evaluate(
+    folder: Path,
+    *,
+    split: str | None,
+    tasks: int | None,
+    samples: int,
+    greedy: bool,
+    as_json: bool,
+) -> int:
+    """Play a panel with a run's newest model."""
+    result = load("agentgym.trainers.run:evaluate_run")(
+        store.open(folder), split=split, tasks=tasks, samples=samples, greedy=greedy
+    )
+    if as_json:
+        print_json(result)
+        return 0
+    low, high = result["ci95"]
+    print(f"{result['panel']['name']} {result['panel']['hash']}, {result['n']} tasks")
+    print(f"success {result['success']:.1%} [{low:.1%}, {high:.1%}], score {result['score']:.3f}")
+    show_table(("type", "success"), [(k, f"{v:.1%}") for k, v in result["by_type"].items()])
+    return 0
+
+
+def list_envs(*, as_json: bool) -> int:
+    """The registered environments with their panels."""
+    rows: list[dict[str, Any]] = []
+    for env_id in envs.turn_env_ids():
+        found = envs.env_class(env_id)
+        rows.append(
+            {
+                "id": env_id,
+                "max_turns": envs.find_spec(env_id).max_episode_steps,
+                "splits": list(found.splits()),
+                "expert": found.expert_name,
+                "about": (found.__doc__ or "").strip().splitlines()[0],
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return 0
+    cells = [
+        (r["id"], r["max_turns"], ", ".join(r["splits"]), r["expert"] or "-", r["about"])
+        for r in rows
+    ]
+    show_table(("environment", "turns", "panels", "expert", "about"), cells)
+    return 0
+
+
+def check(env_id: str, *, as_json: bool) -> int:
+    """Run the contract's checks; 1 when one fails."""
+    results = load("agentgym.checker:check_env")(env_id)
+    if as_json:
+        print_json([asdict(result) for result in results])
+    else:
+        for result in results:
+            reason = f": {printable(result.reason)}" if result.reason else ""
+            print(f"{'ok  ' if result.ok else 'FAIL'} {result.name}{reason}")
+    return 0 if all(result.ok for result in results) else 1
+
+
+def play(env_id: str, *, split: str | None, task: str | None) -> int:
+    """A person plays in the terminal."""
+    found = envs.env_class(env_id)
+    panel = found.panel(split or found.default_split)
+    chosen = panel.get(task) if task else panel.tasks[0]
+    env = envs.make(env_id)
+    observation, _ = env.reset(seed=chosen.seed, options={"task": chosen})
+    print(f"{env_id}  task {chosen.id}; an empty line lists the choices, Ctrl-D leaves\n")
+    print(printable(observation.text))
+    ended = False
+    while not ended:
+        try:
+            text = input("\n> ")
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return 0
+        if not text.strip():
+            print(printable("\n".join(observation.choices or ("(no list of choices here)",))))
+            continue
+        observation, reward, terminated, truncated, _ = env.step(text)
+        ended = terminated or truncated
+        print(printable(observation.text) + (f"\n[reward {reward:g}]" if reward else ""))
+    inner = env.unwrapped
+    assert isinstance(inner, envs.TurnEnv)
+    outcome = inner.outcome()
+    print(f"\n{'success' if outcome.success else 'failure'}, score {outcome.score:g}")
+    return 0
+
+
+def replay(
+    folder: Path,
+    *,
+    file: str | None,
+    step: int | None,
+    group: int,
+    member: int,
+    as_json: bool,
+) -> int:
+    """Print one episode."""
+    run = store.open(folder)
+    name = file or _step_file(run, step)
+    for found in run.groups(name):
+        for episode in found.episodes:
+            if (episode.id.group, episode.id.member) == (group, member):
+                _show_episode(episode, as_json=as_json)
+                return 0
+    raise UsageError(f"'{name}' has no episode group={group}/member={member}")
+
+
+def _step_file(run: Run, step: int | None) -> str:
+    names = [path.stem for path in run.files() if path.stem.startswith("step-")]
+    if step is not None:
+        return f"step-{step:06d}"
+    if not names:
+        names = [path.stem for path in run.files()]
+    if not names:
+        raise StoreError(f"no episodes in '{run.folder}'")
+    return names[-1]
+
+
+def _show_episode(episode: Episode, *, as_json: bool) -> None:
+    if as_json:
+        row = store.to_row(episode)
+        row["images"] = [image is not None for image in row["images"]]
+        print_json(row)
+    else:
+        print(episode_text(episode))
+
+
+def episodes(folder: Path, *, sql: str | None, as_json: bool) -> int:
+    """A table of a run's episodes, or of what a query gives."""
+    import duckdb
+
+    run = store.open(folder)
+    for complaint in run.sound_files()[1]:
+        Console(stderr=True).print(f"skipped {complaint}", style="yellow", markup=False)
+    try:
+        result = run.connect().execute(sql or EPISODES_SQL)
+    except duckdb.Error as error:
+        raise UsageError(f"the query failed: {str(error).splitlines()[0]}") from error
+    head = [column[0] for column in result.description or ()]
+    rows = result.fetchall()
+    if as_json:
+        print_json([dict(zip(head, row, strict=True)) for row in rows])
+        return 0
+    show_table(head, rows[:TABLE_ROWS])
+    if len(rows) > TABLE_ROWS:
+        print(f"({TABLE_ROWS} of {len(rows)} rows; --json prints them all)")
+    return 0
+
+
+def doctor(*, as_json: bool) -> int:
+    """What this machine has."""
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "disk_free_gb": round(shutil.disk_usage(".").free / 1e9, 1),
+    }
+    for name in ("agentgym-lab", "gymnasium", "torch", "transformers", "duckdb", "pyarrow"):
+        try:
+            facts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            facts[name] = None
+    if importlib.util.find_spec("torch"):
+        torch: Any = importlib.import_module("torch")
+        cuda = torch.cuda.is_available()
+        facts["gpu"] = torch.cuda.get_device_name() if cuda else None
+    facts["extra alfworld"] = importlib.util.find_spec("textworld") is not None
+    if as_json:
+        print_json(facts)
+        return 0
+    missing = {"torch": "train", "transformers": "train"}
+    for name, value in facts.items():
+        remark = f"missing: pip install 'agentgym-lab[{missing[name]}]'" if name in missing else "-"
+        print(f"{name:>14}  {value if value is not None else remark}")
+    return 0
+
+
+def show_table(head: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table for people; as wide as it needs to be when the output is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    table = Table(*head, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(printable("-" if cell is None else str(cell)) for cell in row))
+    console.print(table, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    print(json.dumps(value, indent=1, default=str))

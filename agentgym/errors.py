@@ -1,0 +1,96 @@
+"""What can go wrong, by boundary; a failure is attributed where it happens and travels as data.
+
+AgentGymError
+|- UsageError (ValueError)     the user's input: an unknown name, a bad value
+|- EnvError                    an environment raised or broke its contract
+|  `- ScoreError               grading failed; the episode has no score
+|- DeadlineError               a call outlived its deadline
+|- WorkerError                 the process an environment lived in died
+|- SandboxError                a sandbox failed, as opposed to the command in it
+|- EngineError                 generation failed
+|- ContextError                a task's first prompt does not fit the model's context
+`- StoreError                  a stored file is missing, torn or from another version
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from agentgym.types import ErrorInfo
+
+MESSAGE_CHARS = 2000
+"""A recorded message is cut to this; an environment may raise megabytes."""
+
+
+class AgentGymError(Exception):
+    """The root of all our errors."""
+
+
+class UsageError(AgentGymError, ValueError):
+    """The user's input is wrong; the message names it and the nearest thing that exists."""
+
+
+class EnvError(AgentGymError):
+    """An environment raised or broke its contract."""
+
+
+class ScoreError(EnvError):
+    """Grading failed."""
+
+
+class DeadlineError(AgentGymError):
+    """A call outlived its deadline."""
+
+
+class WorkerError(AgentGymError):
+    """A worker process died."""
+
+
+class SandboxError(AgentGymError):
+    """A sandbox failed, as opposed to the command in it."""
+
+
+class EngineError(AgentGymError):
+    """Generation failed."""
+
+
+class ContextError(AgentGymError):
+    """A task's first prompt does not fit the model's context."""
+
+
+class StoreError(AgentGymError):
+    """A stored file is missing, torn, or of another version."""
+
+
+def cut(message: str) -> str:
+    """The message, its middle dropped when it is longer than `MESSAGE_CHARS`."""
+    if len(message) <= MESSAGE_CHARS:
+        return message
+    half = MESSAGE_CHARS // 2
+    return f"{message[:half]} ... [{len(message) - 2 * half} characters cut] ... {message[-half:]}"
+
+
+@contextmanager
+def boundary(error: type[AgentGymError], what: str) -> Iterator[None]:
+    """Attribute any escaping exception to `error`; one of ours passes unchanged."""
+    try:
+        yield
+    except AgentGymError:
+        raise
+    except Exception as cause:
+        raise error(cut(f"{what}: {type(cause).__name__}: {cause}")) from cause
+
+
+def describe(error: BaseException, phase: str) -> ErrorInfo:
+    """The record of an error that ended an episode."""
+    return ErrorInfo(type=type(error).__name__, phase=phase, message=cut(str(error)))
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """An error that names the unknown thing, the nearest known one, and otherwise all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(names)
+    return UsageError(f"unknown {kind} '{name}'; {hint}")

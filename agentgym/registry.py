@@ -1,0 +1,86 @@
+"""Plug-ins by name: a name, and where its class lives; nothing is imported until it is made."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from agentgym.errors import UsageError, unknown
+
+
+def load(entry_point: str) -> Any:
+    """The object behind `"module:name"`.
+
+    Raises:
+        UsageError: the text has another form, or the module lacks the name.
+    """
+    module_name, colon, name = entry_point.partition(":")
+    if not (module_name and colon and name):
+        raise UsageError(f"'{entry_point}' is not of the form 'module:name'")
+    module = importlib.import_module(module_name)
+    if not hasattr(module, name):
+        raise UsageError(f"module '{module_name}' has no '{name}'")
+    return getattr(module, name)
+
+
+class Registry:
+    """Names of one kind of plug-in. A plug-in is a class; its fields are its configuration."""
+
+    def __init__(self, kind: str, builtin: dict[str, str]) -> None:
+        self.kind = kind
+        self._entries: dict[str, Any] = dict(builtin)
+
+    def register(self, name: str, entry: Any) -> None:
+        """Add a plug-in: a class, or `"module:Class"`, imported when first made.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        if name in self._entries:
+            raise UsageError(f"{self.kind} '{name}' is already registered")
+        self._entries[name] = entry
+
+    def get(self, name: str) -> Any:
+        """The plug-in's class; a full `"module:Class"` works too.
+
+        Raises:
+            UsageError: nothing has that name.
+        """
+        entry = self._entries.get(name, name if ":" in name else None)
+        if entry is None:
+            raise unknown(self.kind, name, self._entries)
+        return load(entry) if isinstance(entry, str) else entry
+
+    def make(self, name: str, **config: Any) -> Any:
+        """An instance; its class validates `config`."""
+        return self.get(name)(**config)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._entries))
+
+
+credits = Registry(
+    "credit scheme",
+    {
+        "grpo": "agentgym.trainers.credit.grpo:Grpo",
+        "igpo": "agentgym.trainers.credit.igpo:Igpo",
+        "rloo": "agentgym.trainers.credit.rloo:Rloo",
+        "salt": "agentgym.trainers.credit.salt:Salt",
+    },
+)
+rewards = Registry(
+    "reward",
+    {"information_gain": "agentgym.trainers.rewards.information_gain:InformationGain"},
+)
+losses = Registry("loss", {"ppo": "agentgym.trainers.loss:PpoLoss"})
+curricula = Registry("curriculum", {"uniform": "agentgym.trainers.curriculum:Uniform"})
+engines = Registry(
+    "engine",
+    {
+        "local": "agentgym.trainers.engines.local:LocalEngine",
+        "naive": "agentgym.trainers.engines.naive:NaiveEngine",
+        "scripted": "agentgym.trainers.engines.scripted:ScriptedEngine",
+    },
+)
+sandboxes = Registry("sandbox", {"scripted": "agentgym.sandboxes.scripted:ScriptedSandbox"})

@@ -1,0 +1,262 @@
+"""Messages to token ids: the only caller of a chat template.
+
+Sampled ids are kept as sampled. After each turn only the text that the template adds behind them
+is encoded. Where a template rewrites what came before (it deletes earlier thoughts, say), what
+the model saw is no longer a prefix: a new segment begins with its whole prompt, and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from agentgym.engine import Message
+from agentgym.errors import UsageError
+from agentgym.types import Observation
+
+SPLIT = "\ue0f0\ue0f1"
+"""Two private-use characters that mark where a control string inside an observation is cut."""
+CACHE_TEXTS = 65536
+"""Environments repeat their sentences; so many encoded texts are kept."""
+
+
+class Template(Protocol):
+    """A tokenizer together with its chat format."""
+
+    end_id: int
+    """The id that the chat format itself ends an action with."""
+    end_ids: frozenset[int]
+    """The ids that end an action when sampled, `end_id` among them."""
+    control: tuple[str, ...]
+    """The strings that `encode` would turn into control ids."""
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The conversation as text, up to where the assistant begins to speak."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Text to ids; control strings become control ids, nothing is added."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Ids to text, control ids included, nothing cleaned up."""
+        ...
+
+
+class ChatTemplate:
+    """A Hugging Face tokenizer and the chat template it carries."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Wrap a tokenizer.
+
+        Raises:
+            UsageError: it has no chat template, or nothing that ends an assistant message.
+        """
+        if not getattr(tokenizer, "chat_template", None):
+            raise UsageError(
+                f"the tokenizer of '{tokenizer.name_or_path}' has no chat template; "
+                "use an instruct model, or save a template with the tokenizer"
+            )
+        self.tokenizer = tokenizer
+        self.control = tuple(
+            sorted(set(tokenizer.get_added_vocab()) | set(tokenizer.all_special_tokens))
+        )
+        eos = tokenizer.eos_token_id
+        end_id = self._find_end_id()
+        if end_id is None and eos is None:
+            raise UsageError(
+                f"the chat template of '{tokenizer.name_or_path}' ends an assistant message "
+                "without a special token, so generation could not stop"
+            )
+        self.end_id = int(eos if end_id is None else end_id)
+        self.end_ids = frozenset({self.end_id, self.end_id if eos is None else int(eos)})
+
+    def _find_end_id(self) -> int | None:
+        """The special token that the template puts right behind an assistant message."""
+        talk = [Message(role="user", content="a"), Message(role="assistant", content="SAID")]
+        behind = self.render([*talk, Message(role="user", content="b")]).rpartition("SAID")[2]
+        special = set(self.tokenizer.all_special_ids)
+        return next((token for token in self.encode(behind)[:2] if token in special), None)
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """See `Template.render`."""
+        dicts = [{"role": m.role, "content": m.content} for m in messages]
+        text = self.tokenizer.apply_chat_template(
+            dicts, tokenize=False, add_generation_prompt=True
+        )
+        return str(text)
+
+    def encode(self, text: str) -> list[int]:
+        """See `Template.encode`."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return [int(token) for token in ids]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Template.decode`."""
+        return str(
+            self.tokenizer.decode(
+                list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+        )
+
+
+class ByteTemplate:
+    """UTF-8 bytes and three control ids: the tokenizer of scripted agents and of people."""
+
+    control = ("<|user|>", "<|assistant|>", "<|end|>")
+    end_id = 258
+    end_ids = frozenset({258})
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """See `Template.render`."""
+        user, assistant, end = self.control
+        head = {"system": user, "user": user, "assistant": assistant}
+        return "".join(f"{head[m.role]}{m.content}{end}" for m in messages) + assistant
+
+    def encode(self, text: str) -> list[int]:
+        """See `Template.encode`."""
+        for i, control in enumerate(self.control):
+            text = text.replace(control, chr(0x10FF00 + i))
+        ids: list[int] = []
+        for char in text:
+            code = ord(char) - 0x10FF00
+            if 0 <= code < len(self.control):
+                ids.append(256 + code)
+            else:
+                ids.extend(char.encode("utf-8", "surrogatepass"))
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Template.decode`."""
+        parts: list[str] = []
+        plain = bytearray()
+        for token in ids:
+            if token < 256:
+                plain.append(token)
+                continue
+            parts += [plain.decode("utf-8", "replace"), self.control[token - 256]]
+            plain.clear()
+        return "".join(parts) + plain.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a turn adds before the model speaks."""
+
+    segment: int
+    new_ids: tuple[int, ...]
+    """The unsampled tokens added in this segment; the whole prompt where a segment begins."""
+    ids: tuple[int, ...]
+    """The whole sequence that the model must see."""
+    messages: tuple[Message, ...]
+
+
+class Renderer:
+    """How observations become prompts; shared by all episodes of a model.
+
+    Args:
+        history: None shows all turns and only ever appends; a number shows the first
+            observation and that many last turns, and re-renders the prompt every turn.
+        show_choices: print the admissible actions behind each observation.
+    """
+
+    def __init__(
+        self, template: Template, *, history: int | None = None, show_choices: bool = False
+    ) -> None:
+        self.template = template
+        self.history = history
+        self.show_choices = show_choices
+        self._encode_piece = lru_cache(maxsize=CACHE_TEXTS)(
+            lambda text: tuple(template.encode(text))
+        )
+
+    def start(self, system_prompt: str) -> Conversation:
+        """A conversation that has not begun."""
+        return Conversation(self, system_prompt)
+
+    def user_text(self, observation: Observation) -> str:
+        """The observation as the model reads it, control strings cut so that they stay text."""
+        text = observation.text
+        if self.show_choices and observation.choices is not None:
+            text += "\n\nAdmissible actions: " + ", ".join(observation.choices)
+        return self.cut_controls(text)
+
+    def cut_controls(self, text: str) -> str:
+        """The text with a `SPLIT` inside every control string."""
+        text = text.replace(SPLIT, "")
+        for control in self.template.control:
+            if control in text:
+                text = text.replace(control, control[:1] + SPLIT + control[1:])
+        return text
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Rendered text to ids, piece by piece where a `SPLIT` cuts a control string."""
+        ids: tuple[int, ...] = ()
+        for piece in text.split(SPLIT):
+            ids += self._encode_piece(piece)
+        return ids
+
+
+class Conversation:
+    """One episode's messages and the exact tokens that the model saw and made."""
+
+    def __init__(self, renderer: Renderer, system_prompt: str) -> None:
+        self._renderer = renderer
+        self._system = (
+            [Message(role="system", content=system_prompt)] if system_prompt else []
+        )
+        self._talk: list[Message] = []
+        self._ids: tuple[int, ...] = ()
+        self._text = ""
+        self._ended = ""
+        self._segment = 0
+
+    def observe(self, observation: Observation) -> Prompt:
+        """Add an observation; what the model must see next."""
+        content = self._renderer.user_text(observation)
+        self._talk.append(Message(role="user", content=content))
+        messages = self._system + self._window()
+        text = self._renderer.template.render(messages)
+        added = self._find_added(text)
+        if added is None:
+            new_ids = self._renderer.encode(text)
+            self._segment += len(self._talk) > 1
+            self._ids = new_ids
+        else:
+            new_ids = self._renderer.encode(added)
+            self._ids += new_ids
+        self._text = text
+        plain = tuple(
+            Message(role=m.role, content=m.content.replace(SPLIT, "")) for m in messages
+        )
+        return Prompt(segment=self._segment, new_ids=new_ids, ids=self._ids, messages=plain)
+
+    def act(self, action_ids: Sequence[int]) -> str:
+        """Add the model's action, as sampled; its text without the end token."""
+        ids = tuple(action_ids)
+        template = self._renderer.template
+        ended = bool(ids) and ids[-1] in template.end_ids
+        text = template.decode(ids[:-1] if ended else ids)
+        self._talk.append(Message(role="assistant", content=text.replace(SPLIT, "")))
+        self._ids += ids
+        self._ended = template.decode(ids[-1:]) if ended else ""
+        return text
+
+    def _window(self) -> list[Message]:
+        history = self._renderer.history
+        if history is None or len(self._talk) <= 1 + 2 * history:
+            return self._talk
+        return self._talk[:1] + self._talk[len(self._talk) - 2 * history :]
+
+    def _find_added(self, text: str) -> str | None:
+        """What `text` adds behind the ids we hold; None where it rewrites what came before."""
+        if len(self._talk) == 1 or not text.startswith(self._text):
+            return None
+        said = self._talk[-2].content
+        rest = text[len(self._text) :]
+        for form in (said, said.strip()):
+            if rest.startswith(form):
+                return rest[len(form) :].removeprefix(self._ended)
+        return None

@@ -1,0 +1,155 @@
+"""Worker: a seat whose environment lives in a process of its own, every call under a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+
+from agentgym.errors import DeadlineError, EnvError, UsageError, WorkerError, boundary
+from agentgym.serve import HEADER, Failure
+from agentgym.types import Observation, Outcome, Reply, Task
+
+
+class Deadlines(BaseModel):
+    """How many seconds each call to a worker may take; past them its process group is killed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    boot_s: PositiveFloat = 120.0
+    """Start the process, import the environment, make it."""
+    reset_s: PositiveFloat = 60.0
+    step_s: PositiveFloat = 60.0
+    outcome_s: PositiveFloat = 120.0
+    """Grading may run a test suite."""
+    close_s: PositiveFloat = 10.0
+
+
+BOOTSTRAP = (
+    "import sys; fd, parent, *sys.path = sys.argv[1:]; "
+    "from agentgym.serve import serve; serve(int(fd), int(parent))"
+)
+"""The worker's program. It gets our import path; `__main__` is not run again, so a script that
+makes a pool needs no `if __name__ == "__main__"`."""
+
+
+class Worker:
+    """Starts a process, plays the environment in it, and ends it with its whole process group."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self.system_prompt = ""
+        self.broken = False
+        """Whether a call failed or was cut short."""
+        self._deadlines = deadlines
+        self._channel, theirs = socket.socketpair()
+        self._channel.setblocking(False)
+        with theirs:
+            arguments = [str(theirs.fileno()), str(os.getpid()), *sys.path]
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", BOOTSTRAP, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a process group of its own, to be killed as one
+                # Without it an environment that walks a set of strings differs by worker.
+                env={"PYTHONHASHSEED": "0", **os.environ},
+            )
+
+    async def boot(self, frame: bytes) -> None:
+        """Make the environment."""
+        self.system_prompt = await self._call("boot", frame)
+
+    async def reset(self, task: Task, *, seed: int) -> Observation:
+        """Start the task."""
+        observation: Observation = await self._call("reset", encode("reset", (task, seed)))
+        return observation
+
+    async def step(self, text: str) -> Reply:
+        """Act on what the model wrote."""
+        reply: Reply = await self._call("step", encode("step", (text,)))
+        return reply
+
+    async def outcome(self) -> Outcome:
+        """Grade the episode."""
+        outcome: Outcome = await self._call("outcome", encode("outcome", ()))
+        return outcome
+
+    async def close(self) -> None:
+        """Close the environment and end the worker; may be called twice."""
+        try:
+            if not self.broken:
+                await self._call("close", encode("close", ()))
+        finally:
+            await self.kill()
+
+    async def kill(self) -> int:
+        """End the worker's whole process group at once; gives its exit code."""
+        self.broken = True
+        self._channel.close()
+        if self._process.returncode is None:  # not reaped: the number still names our group
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        return await asyncio.to_thread(self._process.wait)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; leaves a dead one unreaped."""
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, flags) is None
+
+    async def _call(self, phase: str, frame: bytes) -> Any:
+        self.broken = True  # until the answer is here: a call cut short leaves the worker in it
+        deadline_s: float = getattr(self._deadlines, f"{phase}_s")
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(deadline_s):
+                await loop.sock_sendall(self._channel, frame)
+                (size,) = HEADER.unpack(await self._receive(HEADER.size))
+                answer = await self._receive(size)
+        except TimeoutError:
+            await self.kill()
+            raise DeadlineError(f"{phase} took longer than {deadline_s:g} s") from None
+        except OSError:
+            code = await self.kill()
+            raise WorkerError(f"the worker died in {phase} with exit code {code}") from None
+        with boundary(EnvError, f"{phase}: an answer that cannot be unpickled"):
+            value = pickle.loads(answer)
+        if isinstance(value, Failure):
+            raise value.exception()
+        self.broken = False
+        return value
+
+    async def _receive(self, count: int) -> bytearray:
+        """Exactly so many bytes.
+
+        Raises:
+            ConnectionError: the stream ended before.
+        """
+        loop = asyncio.get_running_loop()
+        received = bytearray(count)
+        view = memoryview(received)
+        while view:
+            size = await loop.sock_recv_into(self._channel, view)
+            if size == 0:
+                raise ConnectionError
+            view = view[size:]
+        return received
+
+
+def encode(phase: str, arguments: tuple[Any, ...]) -> bytes:
+    """A request as a frame.
+
+    Raises:
+        UsageError: an argument cannot be pickled.
+    """
+    with boundary(UsageError, f"{phase}: cannot be sent to a worker process"):
+        frame = pickle.dumps((phase, arguments))
+    return HEADER.pack(len(frame)) + frame

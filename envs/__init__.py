@@ -1,0 +1,1 @@
+"""The built-in environments, one folder each; imported when first made."""

@@ -1,0 +1,66 @@
+"""Reading the game's sentences: what a player knows from them and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from agentgym.envs.alfworld.house import SENTENCES, Goal
+from agentgym.envs.alfworld.world import World
+from agentgym.errors import UsageError
+
+_NAME = r"[a-z]+ \d+"
+_LISTED = re.compile(rf"\ba ({_NAME})")
+_ROOM = re.compile(r"Looking quickly around you, you see (.+)\.")
+_TASK = re.compile(r"Your task is to: (.+)\.\s*\Z")
+_SENTENCES = tuple(
+    (task_type, number, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[a-z]+)", sentence)))
+    for task_type, sentences in SENTENCES.items()
+    for number, sentence in enumerate(sentences)
+)
+_ARRIVED = re.compile(rf"You arrive at ({_NAME})\.")
+_SEEN = re.compile(rf"(?:On the ({_NAME})|The ({_NAME}) is open\. In it), you see (.+)\.")
+_SHUT = re.compile(rf"The ({_NAME}) is closed\.|You close the ({_NAME})\.")
+_TAKEN = re.compile(rf"You pick up the ({_NAME}) from the ({_NAME})\.")
+_MOVED = re.compile(rf"You move the ({_NAME}) to the ({_NAME})\.")
+_TREATED = re.compile(rf"You (clean|heat|cool) the ({_NAME}) using the {_NAME}\.")
+
+
+def read_goal(text: str) -> Goal:
+    """The goal that a game's first text states.
+
+    Raises:
+        UsageError: it states none in the words of `SENTENCES`.
+    """
+    found = _TASK.search(text)
+    sentence = found[1] if found else ""
+    for task_type, number, pattern in _SENTENCES:
+        if match := pattern.fullmatch(sentence):
+            return Goal(task_type=task_type, wording=number, **match.groupdict())
+    raise UsageError(f"the first observation states no known task: '{sentence or text[-80:]}'")
+
+
+def read_room(text: str) -> World:
+    """What a game's first text tells: the receptacles, and nothing of what they hold."""
+    found = _ROOM.search(text)
+    return World(receptacles=tuple(_LISTED.findall(found[1])) if found else ())
+
+
+def read_answer(world: World, text: str) -> None:
+    """Bring a player's world up to date with the answer to a command."""
+    if match := _ARRIVED.match(text):
+        world.here = match[1]
+    if match := _SEEN.search(text):
+        place = match[1] or match[2]
+        world.contents[place] = _LISTED.findall(match[3])
+        if match[2]:
+            world.opened.add(place)
+    elif match := _SHUT.search(text):
+        world.opened.discard(match[1] or match[2])
+    elif match := _TAKEN.match(text):
+        world.held = match[1]
+        world.contents[match[2]].remove(match[1])
+    elif match := _MOVED.match(text):
+        world.held = None
+        world.contents[match[2]].append(match[1])
+    elif match := _TREATED.match(text):
+        world.treat(match[1], match[2])

@@ -1,0 +1,1 @@
+"""Three small environments, each the test bed of one shape of task."""

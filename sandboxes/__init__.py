@@ -1,0 +1,1 @@
+"""Where code runs; one driver a file, chosen by name."""

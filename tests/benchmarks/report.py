@@ -1,0 +1,44 @@
+"""Prints a benchmark: rows against their bars, as a table or as one JSON line for machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One measured figure."""
+
+    what: str
+    value: float
+    unit: str
+    bar: float | None = None
+    """The bound it must meet; None for a figure that is only reported."""
+    better: Literal["lower", "higher"] = "higher"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the bar is met."""
+        if self.bar is None:
+            return True
+        return self.value >= self.bar if self.better == "higher" else self.value <= self.bar
+
+
+def main(name: str, measure: Callable[[], Iterable[Row]]) -> None:
+    """Measure, and print a table; with `--json`, the last line is the result as JSON."""
+    parser = argparse.ArgumentParser(prog=f"python -m tests.benchmarks.{name}")
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    as_json = parser.parse_args().json
+    rows = list(measure())
+    if as_json:
+        print(json.dumps({"name": name, "rows": [asdict(row) | {"ok": row.ok} for row in rows]}))
+        return
+    width = max(len(row.what) for row in rows)
+    for row in rows:
+        sign = ">=" if row.better == "higher" else "<="
+        bar = "" if row.bar is None else f"{sign} {row.bar:,g} {'ok' if row.ok else 'MISSED'}"
+        print(f"{row.what:<{width}}  {row.value:>12,.1f} {row.unit:<10} {bar}".rstrip())

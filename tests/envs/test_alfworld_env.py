@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import time
+
+import gymnasium
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import agentgym  # noqa: F401  registers the environments
+from agentgym.envs.alfworld.engine import NOTHING
+from agentgym.envs.alfworld.env import ALFWorld
+from agentgym.envs.alfworld.prompt import read_command
+from agentgym.envs.alfworld.tasks import load_panel
+from agentgym.errors import UsageError
+from agentgym.types import Observation, Parsed, Task
+
+TASK = load_panel("gen1/seen").tasks[0]
+
+
+def started() -> tuple[ALFWorld, Observation]:
+    env = ALFWorld()
+    first, _ = env.reset(options={"task": TASK})
+    return env, first
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("look", "look"),
+        ("  look\n", "look"),
+        ("<action>look</action>", "look"),
+        ("<think>hm</think><action> go to desk 1 </action> bye", "go to desk 1"),
+        ("<action>look</action> no, <action>help</action>", "help"),
+        ("<action>look</action> and <action>hel", "look"),
+        ("<think>hm</think> look ", "look"),
+        ("so I thought</think>look", "look"),
+        ("<think>never ends: look", ""),
+        ("<action></action>", ""),
+        ("</action>look<action>", "</action>look<action>"),
+        ("", ""),
+        ("put mug 1 in/on desk 1", "move mug 1 to desk 1"),
+        ("put mug 1 in cabinet 2", "move mug 1 to cabinet 2"),
+        ("put mug 1 on shelf 2", "move mug 1 to shelf 2"),
+        ("<action>put mug 1 in/on desk 1</action>", "move mug 1 to desk 1"),
+        ("put mug 1", "put mug 1"),
+        ("Look", "Look"),
+    ],
+)
+def test_a_command_is_read_out_of_a_models_text(text: str, command: str) -> None:
+    assert read_command(text) == command
+
+
+def test_parsing_names_why_there_is_no_action() -> None:
+    env, first = started()
+    assert first.choices is not None
+    assert env.parse(first.choices[0]) == Parsed(action=first.choices[0])
+    assert env.parse("<think>well</think>") == Parsed(invalid="no_action")
+    assert env.parse("fly to the moon") == Parsed(invalid="not_admissible")
+
+
+def test_an_invalid_text_costs_a_turn_and_changes_nothing() -> None:
+    env, first = started()
+    observation, reward, terminated, truncated, _ = env.step("fly to the moon")
+    assert observation == Observation(text=NOTHING, choices=first.choices)
+    assert (reward, terminated, truncated) == (0.0, False, False)
+
+
+def test_the_old_verb_puts_things_down() -> None:
+    env, _ = started()
+    for verb in ("move", "put"):
+        while not env.expert_action().startswith("move"):
+            env.step(env.expert_action())
+        item, place = env.expert_action().removeprefix("move ").split(" to ")
+        text = f"move {item} to {place}" if verb == "move" else f"put {item} in/on {place}"
+        observation = env.step(text)[0]
+        assert observation.text == f"You move the {item} to the {place}."
+        env.reset(options={"task": TASK})
+
+
+def test_a_win_ends_the_game_with_reward_and_score_one() -> None:
+    env, _ = started()
+    assert (env.outcome().score, env.outcome().success) == (0.0, False)
+    rewards, terminated = [], False
+    while not terminated:
+        _, reward, terminated, _, _ = env.step(env.expert_action())
+        rewards.append(reward)
+    assert rewards == [0.0] * (len(rewards) - 1) + [1.0]
+    assert (env.outcome().score, env.outcome().success) == (1.0, True)
+
+
+def test_the_turn_limit_is_fifty() -> None:
+    env = gymnasium.make("agentgym/ALFWorld-v0", disable_env_checker=True)
+    env.reset(options={"task": TASK})
+    ends = [env.step("look")[2:4] for _ in range(50)]
+    assert ends[48:] == [(False, False), (False, True)]
+
+
+def test_gymnasiums_checker_passes() -> None:
+    check_env(ALFWorld(), skip_render_check=True)
+
+
+def test_a_seed_fixes_the_task_and_the_walk() -> None:
+    def walk(seed: int) -> list[Observation]:
+        env = ALFWorld()
+        seen = [env.reset(seed=seed)[0]]
+        for turn in range(20):
+            choices = seen[-1].choices
+            assert choices is not None
+            seen.append(env.step(choices[turn * 7 % len(choices)])[0])
+        return seen
+
+    assert walk(3) == walk(3)
+    assert walk(3)[0] != walk(4)[0]
+
+
+def test_a_published_game_file_is_refused_by_name() -> None:
+    task = Task(id="official/valid/1", split="official/valid", seed=0, public={"game": "x.tw-pddl"})
+    with pytest.raises(UsageError, match="official/valid/1.*play it in agentgym/"):
+        ALFWorld().reset(options={"task": task})
+
+
+FUZZED, _ = started()
+
+
+@given(st.text(st.characters()) | st.binary().map(lambda raw: raw.decode("latin-1")))
+@example("\0")
+@example("\ud800\udfff")
+@example("<action>\ud800</action>")
+@example("go to " * 100_000)
+@example("<think>" * 100_000)
+def test_every_string_is_a_legal_action(text: str) -> None:
+    observation, reward, terminated, truncated, _ = FUZZED.step(text)
+    assert observation.text == NOTHING or FUZZED.parse(text).action is not None
+    assert (reward, terminated, truncated) == (0.0, False, False)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<action>", "</action>", "<think>", "</think>", "put ", " in/on ", " ", "a", "<"]
+)
+def test_a_megabyte_is_parsed_in_linear_time(piece: str) -> None:
+    began = time.perf_counter()
+    FUZZED.step(piece * (1_000_000 // len(piece)))
+    FUZZED.step("put " + piece * (1_000_000 // len(piece)))
+    assert time.perf_counter() - began < 2.0  # linear: about 0.01 s; quadratic: hours

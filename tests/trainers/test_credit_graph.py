@@ -1,0 +1,44 @@
+"""The graph kernel: numbers for keys, exact whatever their range."""
+
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentgym.trainers.credit import graph, layout
+from agentgym.trainers.credit.graph import identify, mean_by
+
+HUGE = 2**40
+
+rows_of_columns = st.integers(1, 6).flatmap(
+    lambda width: st.lists(
+        st.tuples(*[st.sampled_from([0, 1, 2, HUGE, HUGE + 1])] * width), max_size=30
+    ).map(lambda rows: (width, rows))
+)
+
+
+@given(rows_of_columns)
+def test_equal_rows_share_a_number_and_no_others_do(
+    table: tuple[int, list[tuple[int, ...]]],
+) -> None:
+    # Two columns of 41 bits do not fit in one int64, so this also goes through the compression.
+    width, rows = table
+    columns = [np.array([row[index] for row in rows], dtype=np.int64) for index in range(width)]
+    ids = identify(columns).tolist()
+    assert len(set(zip(ids, rows, strict=True))) == len(set(ids)) == len(set(rows))
+    assert sorted(set(ids)) == list(range(len(set(rows))))
+
+
+def test_mean_by_leaves_gaps_in_the_numbers_alone() -> None:
+    means = mean_by(np.array([1.0, 0.1, 3.0]), np.array([0, 5, 0]))
+    assert means.tolist() == [2.0, 0.1, 2.0]
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    for module in (graph, layout):
+        results = doctest.testmod(module)
+        assert results.attempted > 0
+        assert results.failed == 0

@@ -1,0 +1,312 @@
+"""SALT: worked tables, invariants, and equality with the dictionary oracle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scored import episode, group, scored, turn, turns
+
+from agentgym.trainers.credit.grpo import Grpo
+from agentgym.trainers.credit.salt import Base, Salt
+from agentgym.types import Credited, Episode, Finish, Group
+from oracles.outcome import BASES
+from oracles.salt import Rollout, Step, salt
+
+Table = list[list[float]]
+
+WINDOWS = [1, 2, 3]
+ALL_BASES: list[Base] = ["mean", "rloo", "grpo_sample", "grpo_population"]
+
+S1 = group(
+    episode(turns("search[red shoes]->R1, click[B1]->B1, buy->END"), 1.0),
+    episode(turns("search[red shoes]->R1, click[B1]->B1, click[size 9]->B1s, buy->END"), 0.0),
+    episode(turns("search[red shoes]->R1, click[B2]->B2, buy->END"), 0.0),
+    episode(turns("search[shoes]->R2, click[B1]->B1, buy->END"), 0.5),
+)
+S2 = group(
+    episode(turns("search->R1, next->P2, prev->R1, buy->END"), 1.0),
+    episode(turns("search->R1, next->P2, prev->R1, next->P2, prev->R1, quit->END"), 0.0),
+)
+S1_LONG: dict[Base, Table] = {
+    "mean": [
+        [-0.041667, 0.125, 0.625],
+        [-0.041667, 0.125, -0.375, -0.375],
+        [-0.041667, -0.375, -0.375],
+        [0.125, 0.125, 0.125],
+    ],
+    "rloo": [
+        [-0.055556, 0.166667, 0.833333],
+        [-0.055556, 0.166667, -0.5, -0.5],
+        [-0.055556, -0.5, -0.5],
+        [0.166667, 0.166667, 0.166667],
+    ],
+    "grpo_sample": [
+        [-0.087039, 0.261116, 1.305580],
+        [-0.087039, 0.261116, -0.783348, -0.783348],
+        [-0.087039, -0.783348, -0.783348],
+        [0.261116, 0.261116, 0.261116],
+    ],
+    "grpo_population": [
+        [-0.100504, 0.301511, 1.507553],
+        [-0.100504, 0.301511, -0.904532, -0.904532],
+        [-0.100504, -0.904532, -0.904532],
+        [0.301511, 0.301511, 0.301511],
+    ],
+}
+"""Windows 2 and 3."""
+S1_LAST_AT_1: dict[Base, float] = {
+    "mean": 0.375,
+    "rloo": 0.5,
+    "grpo_sample": 0.783348,
+    "grpo_population": 0.904532,
+}
+"""With window 1 the first and the fourth episode end on one edge."""
+S2_TABLE: dict[int, Table] = {
+    1: [
+        [0, 0, -0.166667, 0.5],
+        [0, 0, -0.166667, -0.5, -0.166667, -0.5],
+    ],
+    2: [[0, 0, 0, 0.5], [0, 0, 0, -0.5, -0.5, -0.5]],
+    3: [[0, 0, 0, 0.5], [0, 0, 0, -0.5, -0.5, -0.5]],
+}
+"""Base "mean"."""
+
+
+def only_group(credited: Credited) -> Table:
+    (members,) = credited.advantages
+    return [list(member) for member in members]
+
+
+def assert_close(got: Table, expected: Table, *, tolerance: float = 1e-6) -> None:
+    assert [len(row) for row in got] == [len(row) for row in expected]
+    for mine, row in zip(got, expected, strict=True):
+        assert mine == pytest.approx(row, abs=tolerance)
+
+
+@pytest.mark.parametrize("base", ALL_BASES)
+@pytest.mark.parametrize("key_window", WINDOWS)
+def test_s1_has_the_worked_advantages(base: Base, key_window: int) -> None:
+    expected = [list(row) for row in S1_LONG[base]]
+    if key_window == 1:
+        expected[0][-1] = expected[3][-1] = S1_LAST_AT_1[base]
+    assert_close(only_group(Salt(key_window=key_window, base=base)(scored(S1))), expected)
+
+
+# R = [1, 0]: RLOO doubles the centred values, the sample deviation is .707107, the other .5.
+@pytest.mark.parametrize(
+    ("base", "scale"),
+    [("mean", 1.0), ("rloo", 2.0), ("grpo_sample", 1.414212), ("grpo_population", 1.999996)],
+)
+@pytest.mark.parametrize("key_window", WINDOWS)
+def test_s2_counts_a_loop_as_often_as_it_was_run_through(
+    base: Base, scale: float, key_window: int
+) -> None:
+    expected = [[scale * value for value in row] for row in S2_TABLE[key_window]]
+    assert_close(only_group(Salt(key_window=key_window, base=base)(scored(S2))), expected)
+
+
+@pytest.mark.parametrize(
+    ("key_window", "num_edges", "num_turns"), [(1, 3, 7), (2, 2, 5), (3, 2, 5)]
+)
+def test_s1_has_the_worked_merge_counts(key_window: int, num_edges: int, num_turns: int) -> None:
+    metrics = Salt(key_window=key_window, base="mean")(scored(S1)).metrics
+    assert metrics["salt/num_merged_edges"] == num_edges
+    assert metrics["salt/merge_rate"] == pytest.approx(num_turns / 13)
+    assert metrics["salt/changed_rate"] == pytest.approx(num_turns / 13)
+    assert metrics["salt/unmergeable_rate"] == 0.0
+    assert metrics["credit/zero_groups"] == 0.0
+
+
+def test_merging_equal_credit_is_no_change() -> None:
+    twins = group(*(episode(turns("a->1, b->2"), score) for score in (1.0, 1.0, 1.0)))
+    other = episode(turns("c->3"), 0.0)
+    metrics = Salt()(scored(group(*twins.episodes, other))).metrics
+    assert metrics["salt/merge_rate"] == pytest.approx(6 / 7)
+    assert metrics["salt/changed_rate"] == 0.0
+
+
+def pair_of_rollouts(failure: str, success: str) -> Group:
+    """Advantages -1 and +1 under the base "mean"."""
+    return group(episode(turns(failure), 0.0), episode(turns(success), 2.0))
+
+
+@pytest.mark.parametrize(
+    ("failure", "success", "key_window", "expected"),
+    [
+        ("look->x, wrong->y", "look->x, recover->z", 3, [[0, -1], [0, 1]]),
+        ("look->x, go->y", "look->other, go->y", 3, [[-1, -1], [1, 1]]),
+        ("one->x, go->y, end->z", "two->w, go->y, end->z", 3, [[-1, -1, -1], [1, 1, 1]]),
+        ("one->x, go->y", "two->w, go->y", 1, [[-1, -1], [1, 1]]),
+    ],
+    ids=["shared start", "another observation", "another past", "another source, window 1"],
+)
+def test_edges_merge_only_where_state_action_and_observation_agree(
+    failure: str, success: str, key_window: int, expected: Table
+) -> None:
+    groups = scored(pair_of_rollouts(failure, success))
+    assert only_group(Salt(key_window=key_window, base="mean")(groups)) == expected
+
+
+def test_episodes_that_began_differently_share_no_start() -> None:
+    here = episode(turns("go->x, go->y"), 0.0, first="kitchen")
+    there = episode(turns("go->x, go->y"), 2.0, first="garden")
+    # The second edge starts at (go, x) in both: with window 1 the start is forgotten by then.
+    groups = scored(group(here, there))
+    assert only_group(Salt(key_window=1, base="mean")(groups)) == [[-1, 0], [1, 0]]
+    assert only_group(Salt(key_window=3, base="mean")(groups)) == [[-1, -1], [1, 1]]
+
+
+def test_an_invalid_turn_is_keyed_by_its_reason_and_not_by_an_action_of_that_name() -> None:
+    invalid = [episode([turn(None, "x")], score) for score in (0.0, 3.0)]
+    action = episode([turn("no action", "x")], 0.0)
+    advantages = only_group(Salt(base="mean")(scored(group(*invalid, action))))
+    assert advantages == [[0.5], [0.5], [-1.0]]
+
+
+def test_a_cut_turn_keeps_its_own_advantage_and_changes_no_other() -> None:
+    cut = episode([turn("go", "x", finish="length"), turn("end", "y")], 0.0)
+    whole = episode(turns("go->x, end->y"), 2.0)
+    credited = Salt(base="mean")(scored(group(cut, whole)))
+    # It keeps its place, though: the turns after it still start from the same state.
+    assert only_group(credited) == [[-1, 0], [1, 0]]
+    assert credited.metrics["salt/unmergeable_rate"] == 0.25
+    assert credited.metrics["salt/merge_rate"] == 0.5
+
+
+def test_groups_never_merge_with_each_other() -> None:
+    other = group(*S2.episodes, *S1.episodes)
+    together = Salt()(scored(S1, S2, other)).advantages
+    assert together == tuple(Salt()(scored(alone)).advantages[0] for alone in (S1, S2, other))
+
+
+def test_a_window_longer_than_every_episode_still_sees_where_it_began() -> None:
+    here, there = (episode(turns("go->x"), score, first=str(score)) for score in (0.0, 2.0))
+    assert only_group(Salt(key_window=50, base="mean")(scored(group(here, there)))) == [[-1], [1]]
+
+
+def test_without_shared_edges_salt_is_its_base() -> None:
+    alone = group(
+        *(
+            episode(turns(", ".join(f"{m}{k}->{m}{k}" for k in range(4))), score)
+            for m, score in enumerate([0.1, 0.7, 0.0])
+        )
+    )
+    credited = Salt()(scored(alone))
+    assert credited.metrics["salt/merge_rate"] == 0.0
+    assert credited.advantages == Grpo()(scored(alone)).advantages
+
+
+def test_identical_episodes_get_no_credit() -> None:
+    same = group(*(episode(turns("a->1, b->2, a->1"), score) for score in (1.0, 0.0, 0.3)))
+    credited = Salt()(scored(same))
+    assert_close(only_group(credited), [[0.0] * 3] * 3, tolerance=1e-12)
+    assert credited.metrics["credit/zero_groups"] == 1.0
+
+
+FINISHES: list[Finish] = ["stop"] * 9 + ["length"]
+
+
+@st.composite
+def members(draw: st.DrawFn) -> Episode:
+    """Episodes over so few actions and observations that edges, loops and invalid turns recur."""
+    actions, keys = st.sampled_from(["a", "b", None]), st.sampled_from(["x", "y"])
+    finishes = st.sampled_from(FINISHES)
+    steps = draw(st.lists(st.tuples(actions, keys, finishes), max_size=8))
+    score = draw(st.integers(-4, 4)) / 4
+    first = draw(st.sampled_from(["start", "start", "elsewhere"]))
+    return episode([turn(a, o, finish=f) for a, o, f in steps], score, first=first)
+
+
+batches = st.lists(st.lists(members(), max_size=6), max_size=4)
+settings = st.tuples(st.integers(1, 4), st.sampled_from(ALL_BASES))
+
+
+def oracle(episodes: Sequence[Episode], key_window: int, base: Base) -> Table:
+    rollouts = [
+        Rollout(
+            first=member.first.key if member.first else "",
+            steps=[
+                Step(
+                    action=turn.action if turn.invalid is None else ("invalid", turn.invalid),
+                    observation=turn.observation.key,
+                    cut=turn.finish != "stop",
+                )
+                for turn in member.turns
+            ],
+        )
+        for member in episodes
+    ]
+    outcomes = [member.score or 0.0 for member in episodes]
+    return salt(rollouts, BASES[base](outcomes) if outcomes else [], key_window)
+
+
+@given(batches, settings)
+def test_random_batches_equal_the_oracle(
+    batch: list[list[Episode]], setting: tuple[int, Base]
+) -> None:
+    key_window, base = setting
+    credited = Salt(key_window=key_window, base=base)(scored(*(group(*row) for row in batch)))
+    for got, row in zip(credited.advantages, batch, strict=True):
+        expected = oracle(row, key_window, base)
+        assert_close([list(member) for member in got], expected, tolerance=1e-9)
+
+
+@given(batches, settings)
+def test_merging_keeps_the_sum_over_all_turns(
+    batch: list[list[Episode]], setting: tuple[int, Base]
+) -> None:
+    key_window, base = setting
+    credited = Salt(key_window=key_window, base=base)(scored(*(group(*row) for row in batch)))
+    for got, row in zip(credited.advantages, batch, strict=True):
+        own = BASES[base]([member.score or 0.0 for member in row]) if row else []
+        expected = sum(len(m.turns) * a for m, a in zip(row, own, strict=True))
+        assert sum(map(sum, got)) == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.lists(members(), min_size=1, max_size=6), settings, st.randoms())
+def test_the_order_of_members_does_not_matter(
+    row: list[Episode], setting: tuple[int, Base], random: Random
+) -> None:
+    key_window, base = setting
+    scheme = Salt(key_window=key_window, base=base)
+    order = list(range(len(row)))
+    random.shuffle(order)
+    straight = only_group(scheme(scored(group(*row))))
+    shuffled = only_group(scheme(scored(group(*(row[index] for index in order)))))
+    assert_close(shuffled, [straight[index] for index in order], tolerance=1e-9)
+
+
+def test_every_process_gives_the_same_numbers() -> None:
+    program = (
+        "from test_credit_salt import S1, S2\n"
+        "from agentgym.trainers.credit.salt import Salt\n"
+        "from scored import scored\n"
+        "print(Salt(key_window=1)(scored(S1, S2)))\n"
+    )
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent)])
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert outputs == {f"{Salt(key_window=1)(scored(S1, S2))}\n"}
+
+
+def test_a_window_below_one_is_refused() -> None:
+    with pytest.raises(ValidationError, match="key_window"):
+        Salt(key_window=0)

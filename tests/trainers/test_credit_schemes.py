@@ -1,0 +1,95 @@
+"""What every registered credit scheme promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scored import episode, group, scored, turn
+
+from agentgym.registry import credits
+from agentgym.trainers.credit import Credit
+from agentgym.types import Episode, Group, Status
+
+SCHEMES = sorted(credits)
+
+one_turn = st.builds(
+    turn,
+    st.sampled_from(["a", "b", None]),
+    st.sampled_from(["x", "y"]),
+    gain=st.one_of(st.none(), st.floats(-3, 3)),
+)
+member = st.builds(episode, st.lists(one_turn, max_size=5), st.floats(0, 1))
+groups_of_members = st.lists(st.lists(member, max_size=5), min_size=1, max_size=3)
+
+
+def failed(member: Episode, status: Status) -> Episode:
+    """The same episode, ended by our machinery; a score, if one was given, does not count."""
+    return replace(member, status=status, score=None if status is Status.SCORE_ERROR else 1.0)
+
+
+def make(name: str) -> Credit:
+    scheme: Credit = credits.make(name)
+    return scheme
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@given(st.lists(member, max_size=4), st.lists(member, min_size=1, max_size=3), st.randoms())
+def test_failed_members_leave_the_others_exactly_as_in_the_group_without_them(
+    name: str, healthy: list[Episode], broken: list[Episode], random: Random
+) -> None:
+    errors = [Status.INFRA_ERROR, Status.SCORE_ERROR]
+    mixed = list(healthy)
+    for index, lost in enumerate(broken):
+        place = random.randint(0, len(mixed))
+        mixed.insert(place, failed(lost, errors[index % 2]))
+    reduced = make(name)(scored(group(*healthy)))
+    assert make(name)(scored(group(*mixed))) == reduced
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@given(groups_of_members)
+def test_a_group_is_credited_as_if_it_were_alone(name: str, rows: list[list[Episode]]) -> None:
+    groups = [group(*row) for row in rows]
+    together = make(name)(scored(*groups)).advantages
+    assert together == tuple(make(name)(scored(alone)).advantages[0] for alone in groups)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@given(groups_of_members)
+def test_there_is_one_advantage_for_every_turn_of_every_valid_member(
+    name: str, rows: list[list[Episode]]
+) -> None:
+    credited = make(name)(scored(*(group(*row) for row in rows)))
+    lengths = [[len(member) for member in members] for members in credited.advantages]
+    assert lengths == [[len(member.turns) for member in row] for row in rows]
+    assert 0.0 <= credited.metrics["credit/zero_groups"] <= 1.0
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("groups", [(), (group(),), (group(episode((), 1.0)), group())])
+def test_nothing_to_credit_is_no_error(name: str, groups: tuple[Group, ...]) -> None:
+    credited = make(name)(scored(*groups))
+    assert credited.advantages == tuple(tuple(() for _ in g.episodes) for g in groups)
+    assert credited.metrics["credit/zero_groups"] == (1.0 if groups else 0.0)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@given(gains=st.lists(st.floats(-1e-7, 1e-7), min_size=2, max_size=4), noise=st.floats(0, 1e-9))
+def test_groups_without_a_difference_give_exactly_zero(
+    name: str, gains: list[float], noise: float
+) -> None:
+    turns = [*(turn("go", "x", gain=gain) for gain in gains), turn("end", "y")]
+    same = group(*(episode(turns, 0.1 + sign * noise) for sign in (-1, 0, 0, 1)))
+    (members,) = make(name)(scored(same)).advantages
+    assert set(sum(members, ())) == {0.0}
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_an_unknown_setting_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="windw"):
+        credits.make(name, windw=3)

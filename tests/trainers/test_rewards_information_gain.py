@@ -1,0 +1,105 @@
+"""The information-gain channel: what it asks, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scored import episode, gained
+
+from agentgym import UsageError
+from agentgym.registry import rewards
+from agentgym.trainers.rewards import Answer, Reward, Text
+from agentgym.trainers.rewards.information_gain import InformationGain
+from agentgym.types import Episode, Json, Task
+
+
+def played(num_turns: int) -> Episode:
+    return episode(gained([None] * num_turns), 1.0)
+
+
+def task(answers: Json) -> Task:
+    return Task(id="t7", split="s", seed=0, secret={"answers": answers})
+
+
+def answers(*states: Sequence[tuple[float, ...] | None]) -> list[Answer]:
+    return [Answer(logprobs=tuple(texts)) for texts in states]
+
+
+def test_it_asks_for_every_alias_in_every_state_before_a_turn() -> None:
+    reward: Reward = rewards.make("information_gain", prefix="answer[", suffix="]")
+    questions = reward.asks(played(3), task(["Oslo", "Christiania"]))
+    assert [question.turn for question in questions] == [0, 1, 2]
+    texts = (
+        Text(prefix="answer[", scored="Oslo", suffix="]"),
+        Text(prefix="answer[", scored="Christiania", suffix="]"),
+    )
+    assert [question.texts for question in questions] == [texts] * 3
+
+
+def test_only_the_answer_lies_in_the_scored_span() -> None:
+    text = Text(prefix="answer[", scored="Oslo", suffix="]")
+    begin, end = text.span
+    assert (text.text, text.text[begin:end]) == ("answer[Oslo]", "Oslo")
+
+
+def test_a_lone_text_is_one_alias() -> None:
+    questions = InformationGain().asks(played(2), task("Oslo"))
+    assert questions[0].texts == (Text(scored="Oslo"),)
+
+
+@pytest.mark.parametrize("num_turns", [0, 1])
+def test_an_episode_without_two_turns_has_nothing_to_ask(num_turns: int) -> None:
+    reward = InformationGain()
+    assert reward.asks(played(num_turns), task("Oslo")) == ()
+    assert reward.score(played(num_turns), task("Oslo"), []) == (None,) * num_turns
+
+
+def test_the_score_is_the_mean_over_the_answers_tokens() -> None:
+    # Means -1.6 and -.6; geometric mean probabilities .201897 and .548812.
+    told = answers([(-1.6, -1.6)], [(-0.2, -1.0, -0.6)])
+    log = InformationGain().score(played(2), task("x"), told)
+    prob = InformationGain(difference="prob").score(played(2), task("x"), told)
+    assert log[0] == pytest.approx(1.0)
+    assert prob[0] == pytest.approx(0.548812 - 0.201897, abs=1e-6)
+    assert (log[1], prob[1]) == (None, None)
+
+
+def test_the_best_alias_counts_or_their_sum() -> None:
+    told = answers([(-3.0,), (-3.0,)], [(-2.0,), (-1.0,)])
+    best = InformationGain(aliases="max").score(played(2), task(["x", "y"]), told)
+    both = InformationGain(aliases="logsumexp").score(played(2), task(["x", "y"]), told)
+    assert best[0] == pytest.approx(2.0)
+    # log(e^-2 + e^-1) = -.686738; log(2 e^-3) = -2.306853.
+    assert both[0] == pytest.approx(-0.686738 + 2.306853, abs=1e-6)
+
+
+def test_a_state_that_did_not_fit_leaves_the_turns_beside_it_without_a_gain() -> None:
+    told = answers([(-3.0,), (-4.0,)], [(-2.0,), (-4.0,)], [(-1.0,), None], [(-1.0,), (-1.0,)])
+    gains = InformationGain().score(played(4), task(["x", "y"]), told)
+    assert gains == (1.0, None, None, None)
+
+
+@given(st.lists(st.floats(-20, 0), min_size=2, max_size=8))
+def test_log_gains_telescope(scores: list[float]) -> None:
+    told = answers(*([(score,)] for score in scores))
+    gains = InformationGain().score(played(len(scores)), task("x"), told)
+    known = [gain for gain in gains if gain is not None]
+    assert len(known) == len(scores) - 1
+    assert math.fsum(known) == pytest.approx(scores[-1] - scores[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("secret", [None, [], "  ", ["canary", " "], ["canary", 7], 42])
+def test_a_task_without_usable_answers_is_named_and_its_secret_is_not(secret: Json) -> None:
+    with pytest.raises(UsageError, match="task 't7': secret 'answers'") as caught:
+        InformationGain().asks(played(2), task(secret))
+    assert "canary" not in str(caught.value)
+
+
+def test_the_secrets_field_can_be_set() -> None:
+    other = Task(id="t", split="s", seed=0, secret={"gold": "Oslo"})
+    (before, _) = InformationGain(field="gold").asks(played(2), other)
+    assert before.texts == (Text(scored="Oslo"),)

@@ -1,0 +1,102 @@
+"""A hook for our own attention in a transformers model: one callable a forward, SDPA without it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from agentgym.errors import UsageError
+
+NAME = "agentgym"
+"""Our name among transformers' attention implementations."""
+UNSUPPORTED = ("sliding_window", "softcap", "s_aux")
+"""What some architectures ask of their attention and an `Attend` does not do."""
+
+
+class Attend(Protocol):
+    """Attention over whatever tokens the caller packed into one row, for one layer."""
+
+    def __call__(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+    ) -> Tensor:
+        """The attended values.
+
+        Args:
+            query: `[1, num_heads, T, head_dim]`, positions already applied.
+            key: `[1, num_kv_heads, T, head_dim]`; `value` likewise.
+
+        Returns:
+            `[1, T, num_heads, head_dim]`.
+        """
+        ...
+
+
+def install(model: PreTrainedModel) -> None:
+    """Make the model's forward take `attend=`; without it the model computes what it did before.
+
+    Raises:
+        UsageError: the architecture does not pass its attention through the hook.
+    """
+    AttentionInterface.register(NAME, _attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    model.set_attn_implementation(NAME)
+    layers = set()
+
+    def probe(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+        layers.add(layer)
+        return query.transpose(1, 2)
+
+    zero = torch.zeros(1, 1, dtype=torch.long, device=model.device)
+    with torch.no_grad():
+        packed_forward(model.base_model, zero, zero, attend=probe)
+    if len(layers) != model.config.num_hidden_layers:
+        raise UsageError(
+            f"{type(model).__name__} runs {len(layers)} of {model.config.num_hidden_layers} layers "
+            "through transformers' attention interface; every layer must"
+        )
+
+
+def packed_forward(
+    body: Any, token_ids: Tensor, position_ids: Tensor, *, attend: Attend
+) -> Tensor:
+    """Hidden states of tokens packed into one row, `[T, hidden]`.
+
+    Args:
+        body: the model without its head.
+        token_ids: `[1, T]`, `position_ids` likewise.
+    """
+    # A mask of four dimensions is taken as it is; without one, transformers would look for packed
+    # sequences in the position ids and build a mask of T x T. `attend` has its own.
+    mask = token_ids.new_zeros(1, 1, 1, 1, dtype=torch.bool)
+    output = body(
+        input_ids=token_ids,
+        position_ids=position_ids,
+        attention_mask=mask,
+        use_cache=False,
+        attend=attend,
+    )
+    hidden: Tensor = output.last_hidden_state[0]
+    return hidden
+
+
+def _attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    attend: Attend | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    if attend is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    for name in UNSUPPORTED:
+        if kwargs.get(name) is not None:
+            raise UsageError(f"attention with {name}={kwargs[name]} is not supported here")
+    return attend(module.layer_idx, query, key, value, kwargs["scaling"]), None

@@ -1,0 +1,325 @@
+"""A recipe, typed: everything a run depends on. YAML in, command-line overrides on top."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agentgym.errors import UsageError, unknown
+from agentgym.trainers.rewards.combine import Channel
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class EnvConfig(Section):
+    """What is played."""
+
+    id: str
+    """The Gymnasium id, or `module:Class`."""
+    train: str = "gen1/train"
+    """The split that training draws from."""
+    eval: str = "gen1/unseen"
+    """The split that evaluation plays whole."""
+    max_turns: int | None = Field(default=None, ge=1)
+    """Overrides the turn limit that the environment was registered with."""
+    pool: Literal["inline", "process"] = "inline"
+    """Where environments live; `process` has deadlines and survives crashes."""
+    num_workers: int = Field(default=2, ge=1)
+    """Worker processes of the process pool."""
+
+
+class ModelConfig(Section):
+    """What plays."""
+
+    path: str = "tiny"
+    """A model folder or hub name; `tiny` builds a small Qwen2 from the train panel's text."""
+    hidden: int = 128
+    """Width of `tiny`."""
+    layers: int = 3
+    """Depth of `tiny`."""
+    context: int = Field(default=1024, ge=16)
+    """The longest sequence in tokens."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """The dtype of weights and arithmetic."""
+    device: str = "auto"
+    """`auto` takes CUDA when there is one."""
+
+
+class RenderConfig(Section):
+    """How observations become prompts."""
+
+    history: Literal["all"] | int = "all"
+    """`all` only appends; a number shows that many last turns and re-renders every turn."""
+    show_choices: bool = False
+    """Print the admissible actions behind each observation."""
+
+
+class WarmStartConfig(Section):
+    """Imitation of demonstrations before reinforcement learning."""
+
+    demonstrations: int = Field(default=2000, ge=1)
+    """Episodes of the environment's demonstrator on the train split."""
+    mistakes: float = Field(default=0.2, ge=0, lt=1)
+    """Share of turns replaced by a plausible mistake, whose loss is off."""
+    updates: int = Field(default=1200, ge=1)
+    """Optimizer steps."""
+    episodes_per_update: int = Field(default=10, ge=1)
+    """Demonstrations per update, over all processes."""
+    lr: float = Field(default=2e-3, gt=0)
+    """Peak learning rate; falls linearly to 5 % of it."""
+    weight_decay: float = Field(default=0.05, ge=0)
+    """AdamW's."""
+    observation_loss: float = Field(default=0.2, ge=0)
+    """Weight of the loss on observation tokens; helps copying to form."""
+
+
+class TrainConfig(Section):
+    """Reinforcement learning."""
+
+    steps: int = Field(default=60, ge=0)
+    """Train steps: one batch of groups and one update each."""
+    tasks_per_step: int = Field(default=16, ge=1)
+    """Groups per step, over all processes."""
+    group_size: int = Field(default=8, ge=1)
+    """Episodes per group."""
+    lr: float = Field(default=3e-4, gt=0)
+    """AdamW's learning rate after warm-up."""
+    warmup_steps: int = Field(default=5, ge=0)
+    """Steps over which the learning rate rises linearly."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+    kl: float = Field(default=0.0, ge=0)
+    """Weight of the KL penalty to the policy that the run began with; 0 keeps no reference."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Of sampling during training."""
+    max_turn_tokens: int = Field(default=32, ge=1)
+    """A turn is cut after so many sampled tokens."""
+    mask_truncated: bool = True
+    """Keep turns that were cut by the token limit out of the loss."""
+    micro_batch_tokens: int = Field(default=4096, ge=1)
+    """Padded tokens per forward pass of the update."""
+    checkpoint_every: int = Field(default=10, ge=1)
+    """Steps between checkpoints; the last step always saves one."""
+
+
+class EvalConfig(Section):
+    """Evaluation on the whole eval split."""
+
+    tasks: int | None = Field(default=None, ge=1)
+    """Play only the first so many tasks."""
+    samples: int = Field(default=2, ge=1)
+    """Sampled episodes per task, at temperature 1, beside one greedy episode."""
+    every: int = Field(default=0, ge=0)
+    """Train steps between evaluations for the learning curve; 0: only before and after."""
+
+
+class FidelityConfig(Section):
+    """Thresholds of the fidelity report; over one of them the run fails."""
+
+    max_logprob_gap: float = 1e-3
+    """Largest |sampling-time - train-time logprob| in fp32."""
+    max_infra_errors: float = 0.05
+    """Share of episodes lost to infrastructure errors."""
+
+
+class ChannelConfig(BaseModel):
+    """One reward channel: where it goes; every other key is the channel's own configuration."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    weight: float = 1.0
+    """Multiplies the channel where it is added."""
+    into: Literal["outcome", "turn"] | None = None
+    """What it is added to; none leaves it to a credit scheme that reads it by name."""
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The channel's own configuration."""
+        return dict(self.model_extra or {})
+
+
+class PluginConfig(BaseModel):
+    """A plug-in by name; every other key is the plug-in's own configuration."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The plug-in's own configuration."""
+        return dict(self.model_extra or {})
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    title: str = ""
+    """One line for people."""
+    note: str = ""
+    """What to know before running it."""
+    seed: int = 0
+    """Everything random follows from it by counters."""
+    processes: int = Field(default=1, ge=1)
+    """Training processes with averaged gradients, one thread or one GPU each."""
+    env: EnvConfig
+    model: ModelConfig = ModelConfig()
+    render: RenderConfig = RenderConfig()
+    warm_start: WarmStartConfig | None = None
+    train: TrainConfig = TrainConfig()
+    credit: PluginConfig = PluginConfig(name="grpo")
+    rewards: dict[str, ChannelConfig] = Field(default_factory=dict)
+    loss: PluginConfig = PluginConfig(name="ppo")
+    curriculum: PluginConfig = PluginConfig(name="uniform")
+    eval: EvalConfig = EvalConfig()
+    fidelity: FidelityConfig = FidelityConfig()
+
+
+def channels(recipe: Recipe) -> dict[str, Channel]:
+    """Where each of the recipe's reward channels goes."""
+    return {
+        name: Channel(weight=channel.weight, into=channel.into)
+        for name, channel in recipe.rewards.items()
+    }
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that ship."""
+    return tuple(sorted(path.stem for path in RECIPES.glob("*.yaml")))
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """The keys of a shipped recipe, or of a YAML file by path.
+
+    Raises:
+        UsageError: there is no such recipe or file, or it is no mapping.
+    """
+    path = RECIPES / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+    if not path.is_file():
+        raise unknown("recipe", name, recipe_names())
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise UsageError(f"recipe '{name}' is not a mapping of keys")
+    return data
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `over` on top, mappings merged key by key; a new plug-in name drops the old
+    plug-in's keys."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            renamed = "name" in value and value["name"] != old.get("name")
+            merged[key] = dict(value) if renamed else merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
+    """`["--train.steps", "20"]` as `{"train": {"steps": 20}}`; values are YAML.
+
+    Raises:
+        UsageError: a word is no option, or an option has no value.
+    """
+    tree: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise UsageError(f"'{word}' is not an option; options look like --train.steps 20")
+        key, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise UsageError(f"option '{word}' needs a value")
+            value = rest.pop(0)
+        branch = tree
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = _read_value(word, value)
+    return tree
+
+
+def _read_value(word: str, value: str) -> Any:
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UsageError(f"option '{word}': cannot read the value '{value}'") from None
+    if isinstance(read, str):
+        try:
+            return float(read)  # YAML reads "3e-4" as a string
+        except ValueError:
+            return read
+    return read
+
+
+def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe of that name with overrides on top, validated.
+
+    Raises:
+        UsageError: an unknown recipe, key or value; one line that names it and the nearest.
+    """
+    data = merge(read_recipe(name), overrides or {})
+    return validate(data)
+
+
+def validate(data: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain keys.
+
+    Raises:
+        UsageError: an unknown key or a bad value; one line.
+    """
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in one line."""
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    if first["type"] != "extra_forbidden":
+        return f"'{'.'.join(where)}' is {first['input']!r}: {first['msg']}"
+    known = _fields_at(where[:-1])
+    near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+    prefix = ".".join([*where[:-1], ""])
+    hint = f"did you mean '{prefix}{near[0]}'?" if near else "known: " + ", ".join(sorted(known))
+    return f"unknown key '{'.'.join(where)}'; {hint}"
+
+
+def _fields_at(where: list[str]) -> list[str]:
+    """The field names of the section at a path."""
+    model: Any = Recipe
+    for part in where:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        sections = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        if not sections:
+            return []
+        model = sections[-1]
+    return list(model.model_fields)
+
+
+def dump(recipe: Recipe) -> str:
+    """The resolved recipe as YAML; `validate` reads it back unchanged."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,70 @@
+"""The control of a learning claim: imitation going on for as long as RL took."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from agentgym import store
+from agentgym.errors import UsageError
+from agentgym.trainers.build import Panels, load_policy, make_agent
+from agentgym.trainers.evaluate import evaluate, figures, gain
+from agentgym.trainers.imitate import imitate
+from agentgym.trainers.report import seconds
+from agentgym.trainers.step import Trainer
+
+
+def run_control(trainer: Trainer, panels: Panels, folder: Path) -> None:
+    """Imitate fresh demonstrations from the warm start on, and evaluate like the run itself.
+
+    The number of updates is what the warm start's own speed fits into the seconds that the train
+    steps took. The learning rate begins at its peak and falls again.
+
+    Raises:
+        UsageError: the recipe has no warm start to go on from.
+    """
+    recipe, world = trainer.recipe, trainer.world
+    if recipe.warm_start is None:
+        raise UsageError("--control goes on with the warm start, and this recipe has none")
+    began = time.monotonic()
+    world.wait()  # the leading process has written the last step's metrics
+    rows = store.open(folder).metrics()
+    spent = seconds(rows)
+    rl_seconds = spent["rollout"] + spent["credit"] + spent["update"]
+    budget = world.sum_floats({"seconds": rl_seconds})["seconds"] / world.size
+    updates = max(1, round(recipe.warm_start.updates * budget / spent["warm_start"]))
+    config = recipe.warm_start.model_copy(update={"updates": updates})
+    policy = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
+    imitate(world, recipe, panels, policy=policy, config=config, title="control")
+    agent, _ = make_agent(recipe, policy)
+    step = recipe.train.steps
+    groups = evaluate(
+        trainer.pool,
+        replace(agent, policy_version=step),
+        panels.eval,
+        step=step,
+        seed=recipe.seed,
+        size=recipe.eval.samples,
+        world=world,
+    )
+    if not world.leads:
+        return
+    path = folder / "episodes" / f"control-{step:06d}-sampled.parquet"
+    store.write_episodes(path, chain.from_iterable(group.episodes for group in groups))
+    control = figures(groups, panels.eval)
+    learned = figures(store.open(folder).groups(f"eval-{step:06d}-sampled"), panels.eval)
+    difference, ci95 = gain(control, learned)
+    row = {
+        "phase": "control",
+        "success": control.success,
+        "updates": updates,
+        "seconds": budget,
+        "gain": difference,
+        "gain_ci95": ci95,
+    }
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(row) + "\n")
+        handle.write(json.dumps({"phase": "seconds", "control": time.monotonic() - began}) + "\n")

@@ -1,0 +1,23 @@
+"""Advantage estimators, one file each. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from agentgym.types import Credited, ScoredGroup
+
+
+class Credit(Protocol):
+    """A credit scheme: scored groups to one advantage for every turn.
+
+    A pure function of its arguments and its own fields: it sees valid members only and no tensor
+    of the model, and it writes nothing. A group's advantages depend on that group alone.
+    """
+
+    reads: ClassVar[frozenset[str]]
+    """What it looks at: "outcome", "turn" (the turn rewards), and channels by name."""
+
+    def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
+        """The advantages `[group][member][turn]`, parallel to `groups`, and metrics."""
+        ...

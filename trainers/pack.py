@@ -1,0 +1,87 @@
+"""Episodes with credit to training sequences: where advantages become tokens' advantages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from agentgym.types import Credited, Episode, EpisodeId, Group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSequence:
+    """One segment of one episode: a token sequence and its trained positions."""
+
+    ids: tuple[int, ...]
+    trained: tuple[int, ...]
+    """Positions in `ids` of the tokens that are trained; each is >= 1."""
+    old_logprobs: tuple[float, ...]
+    """Parallel to `trained`."""
+    advantages: tuple[float, ...]
+    """Parallel to `trained`: the advantage of the token's turn."""
+
+
+def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
+    """The groups with advantages written on their valid episodes; the only writer of them."""
+    if len(groups) != len(credited.advantages):
+        raise ValueError(f"{len(groups)} groups but advantages for {len(credited.advantages)}")
+    done = []
+    for group, given in zip(groups, credited.advantages, strict=True):
+        valid = group.valid
+        if len(valid) != len(given):
+            raise ValueError(
+                f"task '{group.task_id}': {len(valid)} valid members, "
+                f"advantages for {len(given)}"
+            )
+        credit: dict[EpisodeId, tuple[float, ...]] = {}
+        for episode, advantages in zip(valid, given, strict=True):
+            if len(advantages) != len(episode.turns):
+                raise ValueError(
+                    f"{episode.id}: {len(episode.turns)} turns, {len(advantages)} advantages"
+                )
+            credit[episode.id] = advantages
+        episodes = tuple(replace(e, advantages=credit.get(e.id)) for e in group.episodes)
+        done.append(replace(group, episodes=episodes))
+    return tuple(done)
+
+
+def pack(episodes: Iterable[Episode], *, mask_truncated: bool) -> list[TrainSequence]:
+    """One sequence per segment that has a trained token.
+
+    Every sampled token of a turn, thought and end token included, gets the turn's advantage.
+
+    Args:
+        mask_truncated: leave out turns that were cut by the token limit.
+    """
+    sequences = []
+    for episode in episodes:
+        if episode.advantages is None:
+            continue
+        for segment in range(episode.turns[-1].segment + 1 if episode.turns else 0):
+            sequence = _pack_segment(episode, segment, mask_truncated=mask_truncated)
+            if sequence.trained:
+                sequences.append(sequence)
+    return sequences
+
+
+def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> TrainSequence:
+    assert episode.advantages is not None
+    ids: list[int] = []
+    trained: list[int] = []
+    old: list[float] = []
+    advantages: list[float] = []
+    for turn, advantage in zip(episode.turns, episode.advantages, strict=True):
+        if turn.segment != segment:
+            continue
+        ids.extend(turn.prompt_ids)
+        if not (mask_truncated and turn.finish == "length"):
+            trained.extend(range(len(ids), len(ids) + len(turn.action_ids)))
+            old.extend(turn.logprobs)
+            advantages.extend([advantage] * len(turn.action_ids))
+        ids.extend(turn.action_ids)
+    return TrainSequence(
+        ids=tuple(ids),
+        trained=tuple(trained),
+        old_logprobs=tuple(old),
+        advantages=tuple(advantages),
+    )

@@ -1,0 +1,305 @@
+"""The report of a run, from its own files: what it came to, how sure, and whether to trust it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agentgym import store
+from agentgym.errors import AgentGymError
+from agentgym.panel import Panel
+from agentgym.replay import episode_text
+from agentgym.trainers import config
+from agentgym.trainers.config import Recipe
+from agentgym.trainers.evaluate import Figures, figures, gain
+from agentgym.types import Episode, Group, Status
+
+GENERATED = "generated houses, not the published games"
+
+
+class FidelityError(AgentGymError):
+    """A threshold of the fidelity report was passed: the run's numbers are not to be trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fidelity:
+    """Whether what was trained is what was sampled, over all train steps of a run."""
+
+    tokens_sampled: int
+    tokens_trained: int
+    tokens_masked: int
+    """Sampled by valid episodes, not trained: cut turns, and groups without any advantage."""
+    tokens_reencoded: int
+    """Trained ids that differ from the ids that the engine sampled."""
+    prefix_breaks: int
+    turns_truncated: int
+    max_logprob_gap: float
+    """Largest |sampling-time - train-time logprob|, in nats."""
+    infra_errors: int
+    score_errors: int
+    groups: int
+    groups_without_credit: int
+    """All members ended alike, so no turn got an advantage."""
+    groups_without_two_valid: int
+    episodes: int
+
+    def problems(self, recipe: Recipe) -> list[str]:
+        """What passed its threshold."""
+        limits = recipe.fidelity
+        errors = (self.infra_errors + self.score_errors) / max(1, self.episodes)
+        found = []
+        if self.tokens_reencoded:
+            found.append(f"{self.tokens_reencoded} trained tokens are not the sampled ones")
+        if self.max_logprob_gap > limits.max_logprob_gap:
+            found.append(
+                f"sampling-time and train-time logprobs differ by {self.max_logprob_gap:.2e}, "
+                f"allowed are {limits.max_logprob_gap:.0e}"
+            )
+        if errors > limits.max_infra_errors:
+            found.append(f"{errors:.1%} of the episodes were lost to errors of ours")
+        return found
+
+
+def write(folder: Path) -> dict[str, Any]:
+    """Write `report.json`, `report.md` and `curve.png` of a finished run.
+
+    Raises:
+        FidelityError: a threshold was passed; the report is written first.
+    """
+    run = store.open(folder)
+    recipe = config.validate(config.read_recipe(str(folder / "config.yaml")))
+    tasks = store.read_tasks(folder / "panel-eval.parquet")
+    panel = Panel(name=recipe.env.eval, env=recipe.env.id, tasks=tuple(tasks.values()))
+    last = recipe.train.steps
+    results = {
+        kind: (
+            figures(run.groups(f"eval-000000-{kind}"), panel),
+            figures(run.groups(f"eval-{last:06d}-{kind}"), panel),
+        )
+        for kind in ("sampled", "greedy")
+    }
+    rows = run.metrics()
+    fidelity = measure_fidelity(rows)
+    content = _content(recipe, panel, results, rows=rows, fidelity=fidelity)
+    store.write_text(folder / "report.json", json.dumps(content, indent=1) + "\n")
+    draw_curve(folder / "curve.png", rows)
+    samples = run.groups(f"eval-{last:06d}-sampled")
+    text = _markdown(folder, recipe, content, results, samples=samples)
+    store.write_text(folder / "report.md", text)
+    problems = fidelity.problems(recipe)
+    if problems:
+        raise FidelityError("; ".join(problems))
+    return content
+
+
+def measure_fidelity(rows: Sequence[Mapping[str, Any]]) -> Fidelity:
+    """Sum up the train steps' metrics."""
+    steps = [row for row in rows if "step" in row]
+
+    def total(name: str) -> int:
+        return round(float(sum(row.get(name, 0.0) for row in steps)))
+
+    sampled, trained = total("tokens/sampled"), total("tokens/trained")
+    return Fidelity(
+        tokens_sampled=sampled,
+        tokens_trained=trained,
+        tokens_masked=sampled - trained,
+        tokens_reencoded=total("tokens/reencoded"),
+        prefix_breaks=total("segments/breaks"),
+        turns_truncated=total("turns/num_cut"),
+        max_logprob_gap=max((row.get("logprob_gap", 0.0) for row in steps), default=0.0),
+        infra_errors=total(f"status/{Status.INFRA_ERROR}"),
+        score_errors=total(f"status/{Status.SCORE_ERROR}"),
+        groups=total("groups/all"),
+        groups_without_credit=total("groups/dropped"),
+        groups_without_two_valid=total("groups/without_two_valid"),
+        episodes=sum(total(f"status/{status}") for status in Status),
+    )
+
+
+def _content(
+    recipe: Recipe,
+    panel: Panel,
+    results: Mapping[str, tuple[Figures, Figures]],
+    *,
+    rows: Sequence[Mapping[str, Any]],
+    fidelity: Fidelity,
+) -> dict[str, Any]:
+    """What `report.json` holds."""
+    def plain(result: Figures) -> dict[str, Any]:
+        names = ("success", "n", "episodes", "ci95", "by_type", "score", "num_errors")
+        return {name: getattr(result, name) for name in names}
+
+    before, after = results["sampled"]
+    difference, ci95 = gain(before, after)
+    greedy_before, greedy_after = results["greedy"]
+    greedy_difference, greedy_ci95 = gain(greedy_before, greedy_after)
+    memory = [row["peak_rss_gb"] for row in rows if row.get("phase") == "memory"]
+    return {
+        "title": recipe.title,
+        "env": recipe.env.id,
+        "panel": {"name": panel.name, "hash": panel.hash, "tasks": len(panel)},
+        "credit": recipe.credit.model_dump(),
+        "before": plain(before),
+        "after": plain(after),
+        "gain": difference,
+        "gain_ci95": ci95,
+        "greedy": {
+            "before": plain(greedy_before),
+            "after": plain(greedy_after),
+            "gain": greedy_difference,
+            "gain_ci95": greedy_ci95,
+        },
+        "warm_start": next((r for r in rows if r.get("phase") == "warm_start"), None),
+        "control": next((r for r in rows if r.get("phase") == "control"), None),
+        "seconds": seconds(rows),
+        "peak_rss_gb": max(memory, default=0.0),
+        "fidelity": asdict(fidelity),
+    }
+
+
+def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Wall-clock seconds by phase, and `total`."""
+    phases: dict[str, float] = {}
+    for row in rows:
+        if row.get("phase") == "seconds":
+            for name, value in row.items():
+                if name != "phase":
+                    phases[name] = phases.get(name, 0.0) + value
+        elif row.get("phase") == "eval":
+            phases["evaluation"] = phases.get("evaluation", 0.0) + row["seconds"]
+        for name, value in row.items():
+            if name.startswith("seconds/"):
+                label = name.removeprefix("seconds/")
+                phases[label] = phases.get(label, 0.0) + value
+    return phases | {"total": sum(phases.values())}
+
+
+def draw_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The learning curve as a picture: success of each step's own episodes, and evaluations."""
+    from matplotlib.figure import Figure
+
+    steps = [(row["step"], row["success"]) for row in rows if "step" in row]
+    evals = [(row["at"], row["sampled"]) for row in rows if row.get("phase") == "eval"]
+    figure = Figure(figsize=(7, 3.6), dpi=130, layout="constrained")
+    axes = figure.subplots()
+    if steps:
+        axes.plot(*zip(*steps, strict=True), color="#9aa5b1", linewidth=1.2, label="train groups")
+    if evals:
+        axes.plot(
+            *zip(*evals, strict=True), color="#0b6e99", marker="o", label="held-out, sampled"
+        )
+    axes.set(xlabel="train step", ylabel="success", ylim=(0, 1))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e4e7eb")
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(path)
+
+
+def _markdown(
+    folder: Path,
+    recipe: Recipe,
+    content: Mapping[str, Any],
+    results: Mapping[str, tuple[Figures, Figures]],
+    *,
+    samples: Sequence[Group],
+) -> str:
+    panel = content["panel"]
+    remark = f" ({GENERATED})" if panel["name"].startswith("gen") else ""
+    parts = [
+        f"# {recipe.title or recipe.env.id}",
+        f"`{recipe.env.id}`, panel `{panel['name']}` {panel['hash']}, {panel['tasks']} tasks"
+        f"{remark}. Credit: {recipe.credit.name}. Seed {recipe.seed}.",
+        _success_table(content, results),
+        "![learning curve](curve.png)",
+        _warm_start_text(content["warm_start"]),
+        _control_text(content["control"]),
+        "## Seconds\n\n" + _table(("phase", "seconds"), _rounded(content["seconds"])),
+        "## Fidelity\n\n" + _table(("what", "value"), list(content["fidelity"].items())),
+        "## Three episodes\n\n" + "\n\n".join(
+            f"```\n{episode_text(episode)}\n```" for episode in _pick(samples)
+        ),
+        f"Read more: `agentgym replay {shlex.quote(str(folder))}`, "
+        f"`agentgym episodes {shlex.quote(str(folder))}`",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _success_table(
+    content: Mapping[str, Any], results: Mapping[str, tuple[Figures, Figures]]
+) -> str:
+    rows: list[tuple[Any, ...]] = []
+    for kind, (before, after) in results.items():
+        difference, ci95 = gain(before, after)
+        rows.append(
+            (f"**{kind}**", _share(before), _share(after), _points(difference, ci95))
+        )
+    before, after = results["sampled"]
+    for name in before.by_type:
+        change = after.by_type[name] - before.by_type[name]
+        cells = (f"{before.by_type[name]:.1%}", f"{after.by_type[name]:.1%}", f"{change:+.1%}")
+        rows.append((f"sampled, {name}", *cells))
+    note = (
+        "Success with 95 % bootstrap intervals over tasks; the change is paired by task. "
+        f"Sampled: temperature 1, {results['sampled'][0].episodes} episodes; greedy: one a task."
+    )
+    return _table(("success", "before RL", "after RL", "change"), rows) + "\n\n" + note
+
+
+def _share(result: Figures) -> str:
+    low, high = result.ci95
+    return f"{result.success:.1%} [{low:.1%}, {high:.1%}]"
+
+
+def _points(difference: float, ci95: tuple[float, float]) -> str:
+    return f"{100 * difference:+.1f} points [{100 * ci95[0]:+.1f}, {100 * ci95[1]:+.1f}]"
+
+
+def _warm_start_text(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return ""
+    curve = [
+        (point["update"], f"{point['train_loss']:.3f}", f"{point['held_out_loss']:.3f}")
+        for point in record["curve"]
+    ]
+    return (
+        f"## Warm start\n\n{record['demonstrations']} demonstrations, "
+        f"{record['mistakes']:.0%} of the turns replaced by mistakes that are not imitated, "
+        f"{record['updates']} updates, {record['tokens_per_episode']:.0f} tokens an episode. "
+        "Losses in nats per token.\n\n"
+        + _table(("update", "training loss", "held-out loss (actions)"), curve)
+    )
+
+
+def _control_text(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return ""
+    return (
+        "## Control\n\nThe same warm start, imitation going on for the same seconds "
+        f"({record['seconds']:.0f}) instead of RL: success {record['success']:.1%} sampled; RL "
+        f"minus control {_points(record['gain'], record['gain_ci95'])}."
+    )
+
+
+def _pick(groups: Sequence[Group]) -> list[Episode]:
+    """Up to three episodes to read: a success, a failure, and the longest of the rest."""
+    valid = [episode for group in groups for episode in group.valid]
+    won = [episode for episode in valid if episode.success][:1]
+    lost = [episode for episode in valid if not episode.success][:1]
+    rest = sorted(
+        (e for e in valid if e not in won + lost), key=lambda e: len(e.turns), reverse=True
+    )
+    return won + lost + rest[: 3 - len(won) - len(lost)]
+
+
+def _rounded(values: Mapping[str, float]) -> list[tuple[str, str]]:
+    return [(name, f"{value:.1f}") for name, value in values.items()]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

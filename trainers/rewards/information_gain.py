@@ -1,0 +1,91 @@
+"""Information gain: how much likelier a turn made the right answer, by the policy's own lights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from agentgym.errors import UsageError
+from agentgym.trainers.rewards import Answer, Question, Text
+from agentgym.types import Episode, Task
+
+
+class InformationGain(BaseModel):
+    """The rise of the gold answer's score from the state before a turn to the state after it.
+
+    The score of an answer is its mean token logprob (the log of the geometric mean probability).
+    The last turn has no gain, nor has a turn beside a state whose score could not be computed.
+
+    Source: "IGPO" (2510.14967), section 3, and its released code. Deviation: all accepted answers
+    are scored; the released code looks at the first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str = "answers"
+    """Where in `Task.secret` the accepted answers stand: a string, or a list of strings."""
+    prefix: str = ""
+    """What the policy would write before an answer; not scored."""
+    suffix: str = ""
+    """What the policy would write after it; not scored."""
+    difference: Literal["log", "prob"] = "log"
+    """Of the mean logprobs (the paper), or of their exponentials (its preprint)."""
+    aliases: Literal["max", "logsumexp"] = "max"
+    """How the scores of several accepted answers become one."""
+
+    def asks(self, episode: Episode, task: Task) -> tuple[Question, ...]:
+        """Every accepted answer, in every state that has a turn on both sides, and before turn 1.
+
+        An episode of one turn has no gain, hence no questions.
+
+        Raises:
+            UsageError: the task has no accepted answers. The message shows none either.
+        """
+        if len(episode.turns) < 2:
+            return ()
+        texts = tuple(
+            Text(prefix=self.prefix, scored=answer, suffix=self.suffix)
+            for answer in self._accepted(task)
+        )
+        return tuple(Question(turn=turn, texts=texts) for turn in range(len(episode.turns)))
+
+    def score(
+        self, episode: Episode, task: Task, answers: Sequence[Answer]
+    ) -> tuple[float | None, ...]:
+        """The gain of every turn, in nats (`log`) or as a difference of probabilities (`prob`)."""
+        num_turns = len(episode.turns)
+        expected = num_turns if num_turns > 1 else 0
+        assert len(answers) == expected, f"{len(answers)} answers for {expected} questions"
+        scores = [self._score(answer) for answer in answers]
+        gains: list[float | None] = [
+            None if before is None or after is None else after - before
+            for before, after in zip(scores, scores[1:], strict=False)
+        ]
+        return (*gains, None) if num_turns else ()
+
+    def _accepted(self, task: Task) -> tuple[str, ...]:
+        found = task.secret.get(self.field)
+        listed = (found,) if isinstance(found, str) else found
+        if not isinstance(listed, Sequence):
+            listed = ()
+        texts = tuple(text for text in listed if isinstance(text, str) and text.strip())
+        if not texts or len(texts) != len(listed):
+            raise UsageError(
+                f"task '{task.id}': secret '{self.field}' must be a text or a list of texts, none "
+                "of them blank, for the reward information_gain"
+            )
+        return texts
+
+    def _score(self, answer: Answer) -> float | None:
+        means: list[float] = []
+        for logprobs in answer.logprobs:
+            if logprobs is None:
+                return None
+            means.append(math.fsum(logprobs) / len(logprobs))
+        best = max(means)
+        if self.aliases == "logsumexp":
+            best += math.log(math.fsum(math.exp(mean - best) for mean in means))
+        return best if self.difference == "log" else math.exp(best)

@@ -1,0 +1,342 @@
+"""A run from recipe to report: warm start, evaluation, train steps, evaluation.
+
+Every phase leaves files, so that a killed run goes on where its last checkpoint stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import transformers
+
+from agentgym import registry, store
+from agentgym.errors import StoreError, UsageError
+from agentgym.panel import Panel
+from agentgym.pool import Pool
+from agentgym.trainers import checkpoint, config, report
+from agentgym.trainers.build import (
+    Panels,
+    check_recipe,
+    load_policy,
+    make_agent,
+    make_plugin,
+    make_pool,
+)
+from agentgym.trainers.config import Recipe
+from agentgym.trainers.control import run_control
+from agentgym.trainers.evaluate import evaluate, figures, greedy
+from agentgym.trainers.imitate import build_model, imitate
+from agentgym.trainers.policy import Policy
+from agentgym.trainers.progress import phase, say
+from agentgym.trainers.step import Trainer, train_step
+from agentgym.trainers.world import World, launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run came to."""
+
+    folder: Path
+    report: Mapping[str, Any] | None
+    """The content of `report.json`; None when the run was stopped before its end."""
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        if self.report is None:
+            return f"stopped; go on with --resume (run in {self.folder})"
+        before, after = self.report["before"]["success"], self.report["after"]["success"]
+        low, high = self.report["gain_ci95"]
+        return (
+            f"success {before:.1%} before RL, {after:.1%} after: "
+            f"{100 * self.report['gain']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]\n"
+            f"report: {self.folder / 'report.md'}\n"
+            f"read an episode: agentgym replay {self.folder}"
+        )
+
+
+def train(
+    recipe: str | Recipe,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    control: bool = False,
+    **overrides: Any,
+) -> RunResult:
+    """Run a recipe.
+
+    Args:
+        recipe: the name of one that ships, the path of a YAML file, or a `Recipe`.
+        out: the run's folder; default `runs/NAME`.
+        resume: go on with what the folder holds.
+        force: delete what the folder holds.
+        control: also go on imitating from the warm start for as long as RL took.
+        overrides: sections of the recipe, such as `train={"steps": 20}`.
+
+    Raises:
+        UsageError: an unknown name or a bad value, or the folder exists.
+        FidelityError: a threshold of the fidelity report was passed.
+    """
+    if isinstance(recipe, str):
+        name, resolved = Path(recipe).stem, config.resolve(recipe, overrides)
+    else:
+        name = "run"
+        resolved = config.validate(config.merge(recipe.model_dump(mode="json"), overrides))
+    folder = Path(out) if out is not None else Path("runs") / name
+    resolved = _prepare(folder, resolved, resume=resume, force=force)
+    check_recipe(resolved)
+    done = _find_report(folder)
+    if done is None or (control and done["control"] is None):
+        launch(resolved.processes, _work, resolved, folder, control)
+        done = _find_report(folder)
+    return RunResult(folder=folder, report=done)
+
+
+def _find_report(folder: Path) -> dict[str, Any] | None:
+    return store.open(folder).report() if (folder / "report.json").exists() else None
+
+
+def _prepare(folder: Path, recipe: Recipe, *, resume: bool, force: bool) -> Recipe:
+    """Make the folder, or take the stored recipe of the one that is there."""
+    path = folder / "config.yaml"
+    if folder.exists() and any(folder.iterdir()):
+        if resume and path.exists():
+            stored = config.validate(config.read_recipe(str(path)))
+            if stored != recipe:
+                say(f"resuming with the recipe stored in {path}")
+            return stored
+        if not force:
+            raise UsageError(
+                f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    store.write_text(path, config.dump(recipe))
+    return recipe
+
+
+class Stop:
+    """Ctrl-C once: finish the step and save. Twice: stop now."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        say("stopping after this step; press Ctrl-C again to stop now")
+
+
+@contextmanager
+def _stoppable(world: World) -> Iterator[Stop]:
+    stop = Stop()
+    if not world.leads:
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
+    """What every process of a run does."""
+    torch.manual_seed(recipe.seed)
+    transformers.utils.logging.disable_progress_bar()
+    panels = Panels.load(recipe)
+    if world.leads:
+        store.write_panel(folder / "panel.parquet", panels.train)
+        store.write_panel(folder / "panel-eval.parquet", panels.eval)
+    found, complaints = checkpoint.find_latest(folder)
+    for complaint in complaints:
+        say(f"skipped a damaged checkpoint: {complaint}")
+    if found is None and complaints:
+        raise StoreError("no sound checkpoint is left; start again with --force")
+    policy = _policy(world, recipe, folder, panels, found=found)
+    optimizer = torch.optim.AdamW(
+        policy.model.parameters(),
+        lr=recipe.train.lr,
+        betas=recipe.train.betas,
+        weight_decay=recipe.train.weight_decay,
+        fused=True,
+    )
+    first = 0
+    if found is None:
+        if world.leads:
+            checkpoint.save(folder, 0, policy, optimizer)
+    else:
+        first = checkpoint.check(found)
+        checkpoint.load_optimizer(found, optimizer)
+        if world.leads:
+            say(f"resuming at step {first}")
+    pool = make_pool(recipe)
+    trainer = _trainer(
+        world, recipe, panels, policy=policy, optimizer=optimizer, pool=pool, folder=folder
+    )
+    with _stoppable(world) as stop:
+        finished = _loop(trainer, panels, folder, first=first, stop=stop)
+    if finished and control:
+        run_control(trainer, panels, folder)
+    asyncio.run(pool.close())
+    if finished and world.leads:
+        _note(folder, {"phase": "memory", "peak_rss_gb": _peak_rss_gb() * world.size})
+        report.write(folder)
+
+
+def _policy(
+    world: World, recipe: Recipe, folder: Path, panels: Panels, *, found: Path | None
+) -> Policy:
+    """The policy that RL begins or goes on with: a checkpoint's, or a warm-started one."""
+    if found is not None:
+        return load_policy(recipe, str(found))
+    path = recipe.model.path
+    if path == "tiny":
+        path = str(folder / "model")
+        if world.leads:
+            build_model(recipe, panels.train, folder / "model")
+        world.wait()
+    policy = load_policy(recipe, path)
+    if recipe.warm_start is not None:
+        began = time.monotonic()
+        record = imitate(world, recipe, panels, policy=policy, config=recipe.warm_start)
+        if world.leads:
+            _note(folder, {"phase": "warm_start", **asdict(record)})
+            _note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
+    return policy
+
+
+def _trainer(
+    world: World,
+    recipe: Recipe,
+    panels: Panels,
+    *,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    pool: Pool,
+    folder: Path,
+) -> Trainer:
+    agent, engine = make_agent(recipe, policy)
+    reference = None
+    if recipe.train.kl > 0:
+        world.wait()
+        reference = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
+    return Trainer(
+        recipe=recipe,
+        world=world,
+        policy=policy,
+        reference=reference,
+        optimizer=optimizer,
+        agent=agent,
+        pool=pool,
+        panel=panels.train,
+        rewards={
+            name: registry.rewards.make(name, **channel.args)
+            for name, channel in recipe.rewards.items()
+        },
+        credit=make_plugin("credits", recipe.credit),
+        loss=make_plugin("losses", recipe.loss),
+        curriculum=make_plugin("curricula", recipe.curriculum),
+        refresh_engine=engine.reset,
+    )
+
+
+def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: Stop) -> bool:
+    """Evaluate, train, evaluate; whether it came to the end."""
+    recipe, world = trainer.recipe, trainer.world
+    steps = recipe.train.steps
+    if world.leads:
+        _forget_after(folder, first)
+    if first == 0:
+        _evaluate(trainer, panels.eval, folder, step=0)
+    with phase("train step", total=steps, shown=world.leads) as advance:
+        for step in range(first, steps):
+            result = train_step(trainer, step)
+            done = step + 1
+            stopping = world.any(stop.asked)
+            if world.leads:
+                path = folder / "episodes" / f"step-{step:06d}.parquet"
+                store.write_episodes(path, (e for g in result.groups for e in g.episodes))
+                _note(folder, {"step": step, **result.metrics})
+                if done % recipe.train.checkpoint_every == 0 or done == steps or stopping:
+                    checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
+                    checkpoint.prune(folder, keep=(0, done))
+                advance(done, _remark(result.metrics))
+            if stopping:
+                if world.leads:
+                    say(f"stopped after step {step}; --resume goes on")
+                return False
+            if recipe.eval.every and done % recipe.eval.every == 0 and done < steps:
+                _evaluate(trainer, panels.eval, folder, step=done)
+    _evaluate(trainer, panels.eval, folder, step=steps)
+    return True
+
+
+def _remark(metrics: Mapping[str, float]) -> str:
+    seconds = sum(v for name, v in metrics.items() if name.startswith("seconds/"))
+    speed = metrics["tokens/sampled"] / max(seconds, 1e-9)
+    return f"success {metrics['success']:.0%}  {speed:,.0f} tokens/s  {seconds:.1f} s"
+
+
+def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> None:
+    """Play the whole panel sampled and greedy; store both. What is stored already is kept."""
+    recipe, world = trainer.recipe, trainer.world
+    paths = {
+        kind: folder / "episodes" / f"eval-{step:06d}-{kind}.parquet"
+        for kind in ("sampled", "greedy")
+    }
+    if world.any(world.leads and all(path.exists() for path in paths.values())):
+        return
+    began = time.monotonic()
+    agent = replace(trainer.agent, policy_version=step)
+    note: dict[str, Any] = {"phase": "eval", "at": step}
+    for kind, player, size in (
+        ("sampled", agent, recipe.eval.samples),
+        ("greedy", greedy(agent), 1),
+    ):
+        groups = evaluate(
+            trainer.pool, player, panel, step=step, seed=recipe.seed, size=size, world=world
+        )
+        if world.leads:
+            store.write_episodes(paths[kind], (e for g in groups for e in g.episodes))
+            note[kind] = figures(groups, panel).success
+    if world.leads:
+        note["seconds"] = time.monotonic() - began
+        _note(folder, note)
+        say(
+            f"evaluation at step {step}: success {note['sampled']:.1%} sampled, "
+            f"{note['greedy']:.1%} greedy, on {len(panel)} tasks of {panel.name}"
+        )
+
+
+def _note(folder: Path, row: Mapping[str, Any]) -> None:
+    """Append a line to `metrics.jsonl`."""
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(row) + "\n")
+
+
+def _forget_after(folder: Path, first: int) -> None:
+    """Drop the metrics of steps that will run again."""
+    rows = store.open(folder).metrics()
+    kept = [row for row in rows if row.get("step", -1) < first]
+    store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
+
+
+def _peak_rss_gb() -> float:
+    """The largest resident size of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)

@@ -1,0 +1,155 @@
+"""Warm start: imitation of demonstrations, mistakes shown but not imitated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from agentgym.demonstrate import Demonstration
+from agentgym.render import Renderer
+from agentgym.trainers.config import WarmStartConfig
+from agentgym.trainers.policy import Policy
+from agentgym.trainers.world import World
+
+LAST_LR_SHARE = 0.05
+"""The learning rate falls linearly to this share of its peak."""
+CURVE_POINTS = 8
+"""How often the held-out loss is measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImitationSequence:
+    """One demonstration as tokens."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+    """Parallel to `ids`: how much predicting that token counts; 1 for imitated actions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """Losses in nats per action token."""
+
+    update: int
+    train_loss: float
+    held_out_loss: float
+
+
+def tokenize(
+    demonstration: Demonstration, renderer: Renderer, *, observation_loss: float
+) -> list[ImitationSequence]:
+    """The sequences that a model playing this episode would have seen, one per segment."""
+    template = renderer.template
+    conversation = renderer.start(demonstration.system_prompt)
+    observation = demonstration.first
+    segments: dict[int, tuple[list[int], list[float]]] = {}
+    for turn in demonstration.turns:
+        prompt = conversation.observe(observation)
+        action = (*template.encode(turn.action), template.end_id)
+        conversation.act(action)
+        observation = turn.observation
+        ids, weights = segments.setdefault(prompt.segment, ([], []))
+        weights += [observation_loss if ids else 0.0] * len(prompt.new_ids)
+        ids += prompt.new_ids
+        weights += [0.0 if turn.is_mistake else 1.0] * len(action)
+        ids += action
+    return [
+        ImitationSequence(ids=tuple(ids), weights=tuple(weights))
+        for ids, weights in segments.values()
+    ]
+
+
+def warm_start(
+    policy: Policy,
+    sequences: Sequence[ImitationSequence],
+    held_out: Sequence[ImitationSequence],
+    config: WarmStartConfig,
+    *,
+    world: World,
+    seed: int,
+    micro_batch_tokens: int,
+    report: Callable[[int, float], None],
+) -> list[CurvePoint]:
+    """Train by imitation for a fixed number of updates.
+
+    Args:
+        sequences: this process's; every process passes its own.
+        held_out: demonstrations that nobody trains on; the leading process measures them.
+        seed: this process's, for the order of its sequences.
+        report: called after every update with its number and the training loss.
+    """
+    optimizer = torch.optim.AdamW(
+        policy.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+    )
+    count = max(1, config.episodes_per_update // world.size)
+    order = _batches(len(sequences), count, seed=seed)
+    curve = []
+    for update in range(1, config.updates + 1):
+        batch = [sequences[index] for index in next(order)]
+        share = 1 - (1 - LAST_LR_SHARE) * (update - 1) / config.updates
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = config.lr * share
+        loss = _update(policy, batch, optimizer, world=world, budget=micro_batch_tokens)
+        report(update, loss)
+        if update % math.ceil(config.updates / CURVE_POINTS) == 0 or update == config.updates:
+            held_out_loss = action_loss(policy, held_out, budget=micro_batch_tokens)
+            curve.append(
+                CurvePoint(update=update, train_loss=loss, held_out_loss=held_out_loss)
+            )
+    return curve
+
+
+def _batches(size: int, count: int, *, seed: int) -> Iterator[list[int]]:
+    """Endless batches of `count` indices, every index once per pass."""
+    generator = np.random.default_rng(seed)
+    queue: list[int] = []
+    while True:
+        while len(queue) < count:
+            queue += generator.permutation(size).tolist()
+        yield queue[:count]
+        queue = queue[count:]
+
+
+def _update(
+    policy: Policy,
+    batch: Sequence[ImitationSequence],
+    optimizer: torch.optim.Optimizer,
+    *,
+    world: World,
+    budget: int,
+) -> float:
+    """One optimizer step; the weighted mean loss of the batch over all processes."""
+    weight = sum(sum(sequence.weights) for sequence in batch)
+    total = world.sum_floats({"weight": weight})["weight"]
+    loss_sum = 0.0
+    for chosen in policy.micro_batches([len(s.ids) for s in batch], budget=budget):
+        loss = _weighted_loss(policy, [batch[index] for index in chosen])
+        (loss / total).backward()  # mean over the weight of the whole batch, not of this part
+        loss_sum += float(loss.detach())
+    policy.sum_gradients(world)
+    torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return world.sum_floats({"loss": loss_sum})["loss"] / total
+
+
+def _weighted_loss(policy: Policy, batch: Sequence[ImitationSequence]) -> torch.Tensor:
+    """The weighted sum of negative logprobs."""
+    wanted = [[i for i, w in enumerate(s.weights) if w > 0] for s in batch]
+    weights = torch.tensor(
+        [s.weights[i] for s, places in zip(batch, wanted, strict=True) for i in places],
+        device=policy.device,
+    )
+    return -(weights * policy.logprobs([s.ids for s in batch], wanted)).sum()
+
+
+@torch.no_grad()
+def action_loss(policy: Policy, sequences: Sequence[ImitationSequence], *, budget: int) -> float:
+    """Mean negative logprob of the imitated action tokens, in nats."""
+    wanted = [[i for i, w in enumerate(s.weights) if w == 1] for s in sequences]
+    logprobs = policy.score([s.ids for s in sequences], wanted, budget=budget).logprobs
+    return -float(logprobs.sum()) / max(1, len(logprobs))

@@ -1,0 +1,133 @@
+"""tiny: a small model, and a tokenizer that reads a text world in few tokens.
+
+A token is one entity ("mug 1"), one object name ("mug"), or one fixed phrase of the environment;
+every other text falls back to bytes, so that decoding is always exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+PAD, OBS, ACT, END = "<pad>", "<obs>", "<act>", "<end>"
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{%- if message['role'] == 'user' -%}{{ '<obs>' + message['content'] }}"
+    "{%- elif message['role'] == 'assistant' -%}{{ '<act>' + message['content'] + '<end>' }}"
+    "{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<act>' }}{%- endif -%}"
+)
+"""The system message is left out: a model of this size learns the rules by playing."""
+ENTITY = re.compile(r"\b([a-z]+) \d+(?!\d)")
+CUT = "\0"
+"""Stands for an entity or a name while phrases are looked for; in no text of an environment."""
+WHOLE = re.compile(r".+", re.DOTALL)
+SENTENCE = re.compile(r".+?(?:[.:!?]\s+|\n+|\Z)", re.DOTALL)
+WORD = re.compile(r"\s*\S+|\s+")
+MIN_COUNT = 10
+"""A piece of text that occurs less often in the given texts gets no token."""
+
+
+def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreTrainedTokenizerFast:
+    """A tokenizer for texts like these; equal texts give an equal tokenizer.
+
+    Args:
+        texts: observations and actions of the train panel, each on its own.
+        min_count: how often an entity, name or phrase must occur to get a token.
+    """
+    phrases = find_phrases(list(texts), min_count=min_count)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    known = [to_bytes.pre_tokenize_str(phrase)[0][0] for phrase in phrases]
+    tokens = dict.fromkeys([PAD, OBS, ACT, END, *alphabet, *known])
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    # Merges are none: a piece is one token when the vocabulary has it whole, else its bytes.
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
+    # Entities and single words are found by their form; the longest phrase comes first.
+    fixed = (p for p in phrases if not (ENTITY.fullmatch(p) or p.isalpha()))
+    longest_first = sorted(fixed, key=lambda phrase: (-len(phrase), phrase))
+    forms = [*map(re.escape, longest_first), r"[a-z]+ \d+(?!\d)", "[A-Za-z]+"]
+    pieces = Regex("|".join(forms))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(pieces, "isolated"), to_bytes]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        extra_special_tokens=[OBS, ACT],
+        clean_up_tokenization_spaces=False,
+    )
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
+
+
+def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
+    """Entities, object names and fixed phrases that occur often enough, the most frequent first.
+
+    Entities and names are cut out of the texts; what is left between them are fixed phrases. One
+    that is too rare as a whole is tried by its sentences, then by its words.
+
+    >>> find_phrases(["You open mug 1. In it is a mug.", "You open mug 2."], min_count=2)
+    ['You open ']
+    """
+    found: Counter[str] = Counter()
+    without_entities: Counter[str] = Counter()
+    for text, count in Counter(texts).items():
+        for match in ENTITY.finditer(text):
+            found[match[0]] += count
+        without_entities[ENTITY.sub(CUT, text)] += count
+    names = {entity.partition(" ")[0] for entity in found}
+    rare: Counter[str] = Counter()
+    for text, count in without_entities.items():
+        for word in re.findall("[a-z]+", text):
+            if word in names:
+                found[word] += count
+        bare = re.sub("[a-z]+", lambda m: CUT if m[0] in names else m[0], text)
+        for fragment in bare.split(CUT):
+            rare[fragment] += count
+    for form in (WHOLE, SENTENCE, WORD):
+        parts: Counter[str] = Counter()
+        for fragment, count in rare.items():
+            for part in form.findall(fragment):
+                parts[part] += count
+        found += Counter({part: count for part, count in parts.items() if count >= min_count})
+        rare = Counter({part: count for part, count in parts.items() if count < min_count})
+    kept = [p for p, count in found.items() if count >= min_count and len(p.encode()) > 1]
+    return sorted(kept, key=lambda phrase: (-found[phrase], phrase))
+
+
+def build_model(
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    hidden: int = 128,
+    layers: int = 3,
+    heads: int = 4,
+    kv_heads: int = 2,
+    mlp: int = 384,
+    context: int = 1024,
+    seed: int,
+) -> Qwen2ForCausalLM:
+    """A Qwen2 model with random weights that depend on the seed alone; 0.6 M parameters or so."""
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        intermediate_size=mlp,
+        max_position_embeddings=context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Qwen2ForCausalLM(config)
