@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,15 @@ from agentgym.errors import AgentGymError, UsageError
 
 USAGE_EXIT = 2
 FAILURE_EXIT = 1
+INTERRUPTED_EXIT = 130
+"""What shells say of a program that Ctrl-C ended."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument errors in one line."""
+    """Argument errors in one line. No option may be shortened: keys of recipes are options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> Any:
         """Print the error and leave with code 2."""
@@ -26,8 +32,9 @@ class Parser(argparse.ArgumentParser):
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; the exit code.
 
-    2 stands for the user's input, 1 for a failure of the run or a failed check.
+    2 stands for the user's input, 1 for a failure of the run or a failed check, 130 for Ctrl-C.
     """
+    sys.path.insert(0, "")  # `module:Class` is looked for in the working folder, too
     parser = build_parser()
     options, rest = parser.parse_known_args(words)
     if rest and not getattr(options, "overrides", False):
@@ -41,8 +48,15 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"agentgym: {type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE_EXIT
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader left. What is buffered goes nowhere, or Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"agentgym: {error}", file=sys.stderr)
+        return FAILURE_EXIT
+    except KeyboardInterrupt:
+        print("agentgym: interrupted", file=sys.stderr)
+        return INTERRUPTED_EXIT
 
 
 def build_parser() -> Parser:
@@ -97,8 +111,8 @@ def _add_eval(verbs: Any) -> None:
     parser = verbs.add_parser("eval", help="play a panel with a run's model")
     parser.add_argument("folder", type=Path, metavar="RUN")
     parser.add_argument("--split", help="default: the split that the run was judged on")
-    parser.add_argument("--tasks", type=int, help="only the first so many tasks")
-    parser.add_argument("--samples", type=int, default=1, help="sampled episodes per task")
+    parser.add_argument("--tasks", type=count, help="only the first so many tasks")
+    parser.add_argument("--samples", type=count, default=1, help="sampled episodes per task")
     parser.add_argument("--greedy", action="store_true", help="always the likeliest token")
     _add_json(parser)
     parser.set_defaults(
@@ -165,6 +179,14 @@ def _add_run_verbs(verbs: Any) -> None:
             options.folder, sql=options.sql, as_json=options.json
         )
     )
+
+
+def count(text: str) -> int:
+    """A whole number, at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,10 @@ from rich.table import Table
 from agentgym import env as envs
 from agentgym import store
 from agentgym.errors import StoreError, UsageError
+from agentgym.guard import GuardedEnv
 from agentgym.registry import load
 from agentgym.replay import episode_text, printable
+from agentgym.rows import to_row
 from agentgym.store import Run
 from agentgym.types import Episode
 
@@ -80,7 +82,7 @@ def evaluate(
     as_json: bool,
 ) -> int:
     """Play a panel with a run's newest model."""
-    result = load("agentgym.trainers.run:evaluate_run")(
+    result = load("agentgym.trainers.judge:judge")(
         store.open(folder), split=split, tasks=tasks, samples=samples, greedy=greedy
     )
     if as_json:
@@ -104,7 +106,7 @@ def list_envs(*, as_json: bool) -> int:
                 "max_turns": envs.find_spec(env_id).max_episode_steps,
                 "splits": list(found.splits()),
                 "expert": found.expert_name,
-                "about": (found.__doc__ or "").strip().splitlines()[0],
+                "about": (found.__doc__ or "").strip().partition("\n")[0],
             }
         )
     if as_json:
@@ -135,8 +137,8 @@ def play(env_id: str, *, split: str | None, task: str | None) -> int:
     found = envs.env_class(env_id)
     panel = found.panel(split or found.default_split)
     chosen = panel.get(task) if task else panel.tasks[0]
-    env = envs.make(env_id)
-    observation, _ = env.reset(seed=chosen.seed, options={"task": chosen})
+    env = GuardedEnv(envs.find_spec(env_id))
+    observation = env.reset(chosen, seed=chosen.seed)
     print(f"{env_id}  task {chosen.id}; an empty line lists the choices, Ctrl-D leaves\n")
     print(printable(observation.text))
     ended = False
@@ -149,12 +151,12 @@ def play(env_id: str, *, split: str | None, task: str | None) -> int:
         if not text.strip():
             print(printable("\n".join(observation.choices or ("(no list of choices here)",))))
             continue
-        observation, reward, terminated, truncated, _ = env.step(text)
-        ended = terminated or truncated
-        print(printable(observation.text) + (f"\n[reward {reward:g}]" if reward else ""))
-    inner = env.unwrapped
-    assert isinstance(inner, envs.TurnEnv)
-    outcome = inner.outcome()
+        reply = env.step(text)
+        observation, ended = reply.observation, reply.terminated or reply.truncated
+        print(printable(observation.text))
+        if reply.reward:
+            print(f"[reward {reply.reward:g}]")
+    outcome = env.outcome()
     print(f"\n{'success' if outcome.success else 'failure'}, score {outcome.score:g}")
     return 0
 
@@ -180,19 +182,17 @@ def replay(
 
 
 def _step_file(run: Run, step: int | None) -> str:
-    names = [path.stem for path in run.files() if path.stem.startswith("step-")]
     if step is not None:
         return f"step-{step:06d}"
-    if not names:
-        names = [path.stem for path in run.files()]
+    names = [path.stem for path in run.files()]
     if not names:
         raise StoreError(f"no episodes in '{run.folder}'")
-    return names[-1]
+    return ([name for name in names if name.startswith("step-")] or names)[-1]
 
 
 def _show_episode(episode: Episode, *, as_json: bool) -> None:
     if as_json:
-        row = store.to_row(episode)
+        row = to_row(episode)
         row["images"] = [image is not None for image in row["images"]]
         print_json(row)
     else:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
-from agentgym.env import TurnEnv, make
+import gymnasium
+
+from agentgym.env import Demonstrator, TurnEnv, make
 from agentgym.errors import EnvError, UsageError, boundary
 from agentgym.types import Observation, Task
 
@@ -50,37 +53,48 @@ def demonstrate(
         UsageError: the environment has no demonstrator.
     """
     limit = {} if max_turns is None else {"max_episode_steps": max_turns}
-    env = make(env_id, **limit)
+    with boundary(EnvError, "making an environment to demonstrate"):
+        env = make(env_id, **limit)
     inner = env.unwrapped
     assert isinstance(inner, TurnEnv)
     if inner.expert_name is None:
         raise UsageError(f"environment '{env_id}' has no expert to demonstrate; set `expert_name`")
     demonstrator = inner.demonstrator(seed=seed)
     chance = random.Random(seed)
-    for task in tasks:
-        with boundary(EnvError, f"demonstration of task '{task.id}'"):
-            observation, _ = env.reset(seed=task.seed, options={"task": task})
-            first = observation
-            demonstrator.reset(first)
-            turns = []
-            ended = False
-            while not ended:
-                is_mistake = chance.random() < mistakes
-                action = demonstrator.mistake() if is_mistake else demonstrator.act()
-                observation, _, terminated, truncated, _ = env.step(action)
-                demonstrator.observe(action, observation)
-                turns.append(
-                    DemonstratedTurn(
-                        action=action, is_mistake=is_mistake, observation=observation
-                    )
+    with closing(env):
+        for task in tasks:
+            with boundary(EnvError, f"demonstration of task '{task.id}'"):
+                first, turns = _play(env, demonstrator, task, chance=chance, mistakes=mistakes)
+                success = inner.outcome().success
+            if success:
+                yield Demonstration(
+                    task_id=task.id,
+                    system_prompt=inner.system_prompt,
+                    first=first,
+                    turns=turns,
                 )
-                ended = terminated or truncated
-            success = inner.outcome().success
-        if success:
-            yield Demonstration(
-                task_id=task.id,
-                system_prompt=inner.system_prompt,
-                first=first,
-                turns=tuple(turns),
-            )
-    env.close()
+
+
+def _play(
+    env: gymnasium.Env[Observation, str],
+    demonstrator: Demonstrator,
+    task: Task,
+    *,
+    chance: random.Random,
+    mistakes: float,
+) -> tuple[Observation, tuple[DemonstratedTurn, ...]]:
+    """One episode to its end."""
+    first, _ = env.reset(seed=task.seed, options={"task": task})
+    demonstrator.reset(first)
+    turns: list[DemonstratedTurn] = []
+    ended = False
+    while not ended:
+        is_mistake = chance.random() < mistakes
+        action = demonstrator.mistake() if is_mistake else demonstrator.act()
+        observation, _, terminated, truncated, _ = env.step(action)
+        demonstrator.observe(action, observation)
+        turns.append(
+            DemonstratedTurn(action=action, is_mistake=is_mistake, observation=observation)
+        )
+        ended = terminated or truncated
+    return first, tuple(turns)

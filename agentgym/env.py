@@ -19,6 +19,10 @@ BUILTIN = {
     "agentgym/Lookup-v0": ("agentgym.envs.toys.lookup:Lookup", 6),
     "agentgym/Box-v0": ("agentgym.envs.toys.box:Box", 6),
     "agentgym/ALFWorld-v0": ("agentgym.envs.alfworld.env:ALFWorld", 50),
+    "agentgym/ALFWorldTextWorld-v0": (
+        "agentgym.envs.alfworld.textworld:TextWorldALFWorld",
+        50,
+    ),
 }
 """Id -> where the class lives, and the turn limit. Imported when first made."""
 
@@ -54,10 +58,12 @@ class TurnEnv(gymnasium.Env[Observation, str]):
     system_prompt: str = ""
     """The rules and the action grammar, for the model."""
     default_split: ClassVar[str] = "gen1/train"
+    generated: ClassVar[str] = "generated tasks, not published ones"
+    """What reports say beside figures on `gen...` panels."""
     expert_name: ClassVar[str | None] = None
     """How `expert_action` plays, in a word; None where there is no expert."""
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {"render_modes": [], "render_fps": 1}
 
     def __init__(self, render_mode: str | None = None) -> None:
         self.observation_space = ObservationSpace()
@@ -167,7 +173,7 @@ def find_spec(env_id: str) -> EnvSpec:
     if env_id in gymnasium.registry:
         return gymnasium.registry[env_id]
     if ":" in env_id:
-        local_id = f"local/{env_id.partition(':')[2]}-v0"
+        local_id = f"local/{env_id.replace(':', '.')}-v0"
         if local_id not in gymnasium.registry:
             env_class = load(env_id)
             register(local_id, env_class, max_turns=getattr(env_class, "max_turns", 30))

@@ -151,7 +151,7 @@ def expect(value: Any, kind: type[T] | tuple[type[T], ...], what: str) -> T:
     if isinstance(value, kind):
         return value
     kinds = kind if isinstance(kind, tuple) else (kind,)
-    wanted = " or ".join(each.__name__ for each in kinds)
+    wanted = " or ".join(dict.fromkeys(each.__name__ for each in kinds))  # NumPy's is bool too
     raise EnvError(f"{what} must be {wanted}, not {type(value).__name__}")
 
 

@@ -13,15 +13,30 @@ def load(entry_point: str) -> Any:
     """The object behind `"module:name"`.
 
     Raises:
-        UsageError: the text has another form, or the module lacks the name.
+        UsageError: the text has another form, there is no such module, or it lacks the name.
     """
     module_name, colon, name = entry_point.partition(":")
     if not (module_name and colon and name):
         raise UsageError(f"'{entry_point}' is not of the form 'module:name'")
-    module = importlib.import_module(module_name)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(_explain(entry_point, error)) from error
     if not hasattr(module, name):
         raise UsageError(f"module '{module_name}' has no '{name}'")
     return getattr(module, name)
+
+
+EXTRAS = {"torch": "train", "transformers": "train", "textworld": "alfworld"}
+"""Import name of an optional dependency -> the extra that installs it."""
+
+
+def _explain(entry_point: str, error: ModuleNotFoundError) -> str:
+    missing = str(error.name)
+    if missing in EXTRAS:
+        install = f"pip install 'agentgym-lab[{EXTRAS[missing]}]'"
+        return f"'{entry_point}' needs the package '{missing}': {install}"
+    return f"cannot import '{entry_point}': there is no module '{missing}'"
 
 
 class Registry:

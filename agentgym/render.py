@@ -105,9 +105,9 @@ class ChatTemplate:
 class ByteTemplate:
     """UTF-8 bytes and three control ids: the tokenizer of scripted agents and of people."""
 
-    control = ("<|user|>", "<|assistant|>", "<|end|>")
+    control: tuple[str, ...] = ("<|user|>", "<|assistant|>", "<|end|>")
     end_id = 258
-    end_ids = frozenset({258})
+    end_ids: frozenset[int] = frozenset({258})
 
     def render(self, messages: Sequence[Message]) -> str:
         """See `Template.render`."""

@@ -6,11 +6,12 @@ import re
 
 from agentgym.types import Episode, Turn
 
-ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a terminal might obey, and lone surrogates, which no output can hold."""
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which a terminal might obey."""
+    """The text with every control character but tabs and line ends replaced."""
     return ESCAPES.sub("?", text.replace("\r\n", "\n"))
 
 

@@ -52,7 +52,7 @@ class Start:
     panel_hash: str
     env: str
     seed: int
-    """The run's seed; noise follows from it, the step, the task, the member and the turn."""
+    """The run's seed; noise follows from it, the id, the task and the turn."""
     max_seconds: float | None = None
 
 
@@ -106,7 +106,8 @@ async def _take_turns(
     observation = episode.first
     while episode.end is None:
         turn_began = time.monotonic()
-        prompt = conversation.observe(observation)
+        with boundary(EngineError, "render"):
+            prompt = conversation.observe(observation)
         room = agent.context - len(prompt.ids)
         if room < 1:
             if not episode.turns:
@@ -118,7 +119,8 @@ async def _take_turns(
             return
         turn = len(episode.turns)
         generation = await _generate(agent, start, prompt=prompt, turn=turn, room=room)
-        text = conversation.act(generation.ids)
+        with boundary(EngineError, "decode"):
+            text = conversation.act(generation.ids)
         reply = await seat.step(text)
         observation = reply.observation
         episode.turns += (
@@ -148,12 +150,18 @@ async def _generate(
         turn=turn,
         ids=prompt.ids,
         messages=prompt.messages,
-        seed=derive_seed(start.seed, where.step, start.task.id, where.member, turn),
+        # The group is part of it: a step may draw one task twice, and not for twice the same.
+        seed=derive_seed(start.seed, where.step, where.group, start.task.id, where.member, turn),
         max_tokens=min(agent.max_turn_tokens, room),
         temperature=agent.temperature,
     )
     with boundary(EngineError, "generate"):
-        return await agent.engine.generate(request)
+        generation = await agent.engine.generate(request)
+    if len(generation.ids) != len(generation.logprobs):
+        raise EngineError(
+            f"generate: {len(generation.ids)} ids but {len(generation.logprobs)} logprobs"
+        )
+    return generation
 
 
 def _find_end(reply: Reply, start: Start, *, began: float) -> Status | None:

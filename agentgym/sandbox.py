@@ -27,7 +27,11 @@ class Sandbox(Protocol):
         ...
 
     def read(self, path: str, *, timeout_s: float) -> bytes:
-        """A file's content."""
+        """A file's content.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
         ...
 
     def write(self, path: str, data: bytes, *, timeout_s: float) -> None:

@@ -9,164 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentgym.errors import StoreError
+from agentgym.errors import StoreError, UsageError, unknown
 from agentgym.panel import Panel
-from agentgym.types import (
-    Episode,
-    EpisodeId,
-    ErrorInfo,
-    Group,
-    Observation,
-    Status,
-    Task,
-    Turn,
-)
+from agentgym.rows import SCHEMA_VERSION, from_row, schema, to_row
+from agentgym.types import Episode, Group, Task
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
-SCHEMA_VERSION = "1"
 ROW_GROUP_EPISODES = 64
-
-
-def _schema() -> pyarrow.Schema:
-    import pyarrow as pa
-
-    text, number, integer, binary = pa.string(), pa.float64(), pa.int64(), pa.binary()
-    observation = pa.struct({"text": text, "choices": pa.list_(text), "key": text})
-    turn = pa.struct(
-        {
-            "segment": pa.int32(),
-            "prompt_ids": pa.list_(pa.int32()),
-            "action_ids": pa.list_(pa.int32()),
-            "logprobs": pa.list_(number),
-            "finish": text,
-            "text": text,
-            "action": text,
-            "invalid": text,
-            "observation": observation,
-            "reward": number,
-            "channels": pa.map_(text, number),
-            "values": pa.list_(number),
-            "seconds": number,
-        }
-    )
-    columns: dict[str, Any] = {
-        "step": pa.int32(),
-        "group": pa.int32(),
-        "member": pa.int32(),
-        "task_id": text,
-        "panel_hash": text,
-        "env": text,
-        "seed": integer,
-        "system_prompt": text,
-        "first": observation,
-        "turns": pa.list_(turn),
-        "images": pa.list_(binary),
-        "status": text,
-        "score": number,
-        "success": pa.bool_(),
-        "policy_version": pa.int32(),
-        "error": pa.struct({"type": text, "phase": text, "message": text}),
-        "advantages": pa.list_(number),
-    }
-    return pa.schema(columns, metadata={"agentgym.schema": SCHEMA_VERSION})
-
-
-def _plain(text: str | None) -> str | None:
-    """The text as valid UTF-8; lone surrogates, which Parquet cannot hold, become '?'."""
-    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _shown(observation: Observation) -> dict[str, Any]:
-    choices = observation.choices
-    return {
-        "text": _plain(observation.text),
-        "choices": None if choices is None else [_plain(choice) for choice in choices],
-        "key": _plain(observation.key),
-    }
-
-
-def _seen(row: Mapping[str, Any], image: bytes | None) -> Observation:
-    choices = row["choices"]
-    return Observation(
-        text=row["text"],
-        choices=None if choices is None else tuple(choices),
-        image=image,
-        key=row["key"],
-    )
-
-
-def to_row(episode: Episode) -> dict[str, Any]:
-    """The episode as one Parquet row; pictures in a column of their own, first, then per turn."""
-    turns = []
-    for turn in episode.turns:
-        row = {name: getattr(turn, name) for name in Turn.__dataclass_fields__}
-        row["observation"] = _shown(turn.observation)
-        row["channels"] = list(turn.channels.items())
-        row |= {name: _plain(row[name]) for name in ("text", "action", "invalid")}
-        turns.append(row)
-    first = episode.first
-    images = [first.image if first else None] + [t.observation.image for t in episode.turns]
-    names = ("task_id", "panel_hash", "env", "seed", "system_prompt", "score", "success")
-    return {
-        **{name: getattr(episode, name) for name in names},
-        "step": episode.id.step,
-        "group": episode.id.group,
-        "member": episode.id.member,
-        "first": _shown(first) if first else None,
-        "turns": turns,
-        "images": images,
-        "status": str(episode.status),
-        "policy_version": episode.policy_version,
-        "error": asdict(episode.error) if episode.error else None,
-        "advantages": episode.advantages,
-    }
-
-
-def _turn(row: Mapping[str, Any], image: bytes | None) -> Turn:
-    values = row["values"]
-    return Turn(
-        segment=row["segment"],
-        prompt_ids=tuple(row["prompt_ids"]),
-        action_ids=tuple(row["action_ids"]),
-        logprobs=tuple(row["logprobs"]),
-        finish=row["finish"],
-        text=row["text"],
-        action=row["action"],
-        invalid=row["invalid"],
-        observation=_seen(row["observation"], image),
-        reward=row["reward"],
-        channels=dict(row["channels"]),
-        values=None if values is None else tuple(values),
-        seconds=row["seconds"],
-    )
-
-
-def from_row(row: Mapping[str, Any]) -> Episode:
-    """The episode of one Parquet row: the inverse of `to_row`."""
-    images = row["images"]
-    advantages = row["advantages"]
-    names = ("task_id", "panel_hash", "env", "seed", "system_prompt", "score", "success")
-    return Episode(
-        **{name: row[name] for name in names},
-        id=EpisodeId(step=row["step"], group=row["group"], member=row["member"]),
-        first=_seen(row["first"], images[0]) if row["first"] is not None else None,
-        turns=tuple(
-            _turn(turn, image) for turn, image in zip(row["turns"], images[1:], strict=True)
-        ),
-        status=Status(row["status"]),
-        policy_version=row["policy_version"],
-        error=ErrorInfo(**row["error"]) if row["error"] is not None else None,
-        advantages=None if advantages is None else tuple(advantages),
-    )
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -221,8 +79,8 @@ def write_parquet(path: Path, rows: list[dict[str, Any]], schema: pyarrow.Schema
     write_file(path, write)
 
 
-def read_parquet(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file whose digest holds.
+def check_parquet(path: Path) -> pyarrow.Schema:
+    """The schema of a file whose digest holds.
 
     Raises:
         StoreError: the file is missing, torn, altered, or of another version.
@@ -230,23 +88,45 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        stated = _digest_path(path).read_text(encoding="utf-8").split()[0]
-        if stated != digest_of(path):
+        stated = _digest_path(path).read_text(encoding="utf-8").split()[:1]
+        if stated != [digest_of(path)]:
             raise StoreError(f"{path}: the digest beside it does not match; the file is damaged")
-        table = pq.read_table(path)
-    except (OSError, IndexError, ValueError) as error:
+        schema = pq.read_schema(path)
+    except (OSError, ValueError) as error:  # Arrow's and Unicode's are ValueErrors
         raise StoreError(f"{path}: {type(error).__name__}: {error}") from error
-    version = (table.schema.metadata or {}).get(b"agentgym.schema", b"none").decode()
+    version = (schema.metadata or {}).get(b"agentgym.schema", b"none").decode()
     if version != SCHEMA_VERSION:
         raise StoreError(f"{path}: schema version {version}, this program reads {SCHEMA_VERSION}")
-    rows: list[dict[str, Any]] = table.to_pylist()
+    return schema
+
+
+def is_sound(path: Path) -> bool:
+    """Whether `check_parquet` has nothing to say against a file."""
+    try:
+        check_parquet(path)
+    except StoreError:
+        return False
+    return True
+
+
+def read_parquet(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file.
+
+    Raises:
+        StoreError: as `check_parquet`.
+    """
+    import pyarrow.parquet as pq
+
+    check_parquet(path)
+    with pq.ParquetFile(path) as file:
+        rows: list[dict[str, Any]] = file.read().to_pylist()
     return rows
 
 
 def write_episodes(path: Path, episodes: Iterable[Episode]) -> None:
     """Write one file of episodes, in the order of their ids."""
     ordered = sorted(episodes, key=lambda episode: episode.id)
-    write_parquet(path, [to_row(episode) for episode in ordered], _schema())
+    write_parquet(path, [to_row(episode) for episode in ordered], schema())
 
 
 def read_episodes(path: Path) -> tuple[Episode, ...]:
@@ -279,14 +159,15 @@ def write_panel(path: Path, panel: Panel) -> None:
     write_parquet(path, rows, pa.schema(columns, metadata=metadata))
 
 
-def read_tasks(path: Path) -> dict[str, Task]:
-    """The tasks of a stored panel, by id.
+def read_panel(path: Path) -> Panel:
+    """A stored panel, with the name, the order and so the hash that it had.
 
     Raises:
-        StoreError: as `read_parquet`.
+        StoreError: as `check_parquet`.
     """
-    return {
-        row["id"]: Task(
+    metadata = check_parquet(path).metadata
+    tasks = (
+        Task(
             id=row["id"],
             split=row["split"],
             seed=row["seed"],
@@ -294,7 +175,19 @@ def read_tasks(path: Path) -> dict[str, Task]:
             secret=json.loads(row["secret"]),
         )
         for row in read_parquet(path)
-    }
+    )
+    return Panel(
+        name=metadata[b"panel"].decode(), env=metadata[b"env"].decode(), tasks=tuple(tasks)
+    )
+
+
+def read_tasks(path: Path) -> dict[str, Task]:
+    """The tasks of a stored panel, by id.
+
+    Raises:
+        StoreError: as `check_parquet`.
+    """
+    return {task.id: task for task in read_panel(path)}
 
 
 class Run:
@@ -304,10 +197,10 @@ class Run:
         """Point at a run.
 
         Raises:
-            StoreError: the folder is not there.
+            UsageError: the folder is not there.
         """
         if not folder.is_dir():
-            raise StoreError(f"no run at '{folder}'")
+            raise UsageError(f"no run at '{folder}'")
         self.folder = folder
 
     def files(self) -> tuple[Path, ...]:
@@ -319,22 +212,25 @@ class Run:
         good, bad = [], []
         for path in self.files():
             try:
-                stated = _digest_path(path).read_text(encoding="utf-8").split()[:1]
-            except OSError as error:
-                bad.append(f"{path}: {error}")
-                continue
-            if stated == [digest_of(path)]:
-                good.append(path)
+                check_parquet(path)
+            except StoreError as error:
+                bad.append(str(error))
             else:
-                bad.append(f"{path}: the digest beside it does not match; the file is damaged")
+                good.append(path)
         return tuple(good), tuple(bad)
 
     def groups(self, name: str) -> tuple[Group, ...]:
-        """The groups of one episode file, such as `step-000003` or `eval-before-sampled`.
+        """The groups of one episode file, such as `step-000003` or `eval-000000-greedy`.
 
         Raises:
-            StoreError: there is no such file, or it is damaged.
+            UsageError: there is no such file; the message names the nearest.
+            StoreError: it is damaged, or there is no file at all.
         """
+        names = [path.stem for path in self.files()]
+        if not names:
+            raise StoreError(f"no episodes in '{self.folder}'")
+        if name not in names:
+            raise unknown("episode file", name, names)
         members: dict[int, list[Episode]] = {}
         for episode in read_episodes(self.folder / "episodes" / f"{name}.parquet"):
             members.setdefault(episode.id.group, []).append(episode)
@@ -379,11 +275,11 @@ class Run:
         if not good:
             raise StoreError("\n".join(bad) or f"no episodes in '{self.folder}'")
         connection = duckdb.connect()
-        paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in good)
+        paths = ", ".join(_quoted(path) for path in good)
         connection.execute(
             "CREATE VIEW episodes AS SELECT parse_filename(filename, true) AS file, "
             "* EXCLUDE (images, filename), len(turns) AS num_turns "
-            f"FROM read_parquet([{paths}], filename=true)"
+            f"FROM read_parquet([{paths}], filename=true, hive_partitioning=false)"
         )
         connection.execute(
             'CREATE VIEW turns AS SELECT file, step, "group", member, task_id, status, '
@@ -391,6 +287,11 @@ class Run:
             "(SELECT *, unnest(range(1, len(turns) + 1)) AS i FROM episodes)"
         )
         return connection
+
+
+def _quoted(path: Path) -> str:
+    """The path as a DuckDB string that stands for this one file, whatever is in its name."""
+    return "'" + re.sub(r"([*?[])", r"[\1]", str(path)).replace("'", "''") + "'"
 
 
 def open(folder: str | Path) -> Run:

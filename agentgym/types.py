@@ -25,7 +25,7 @@ class Task:
     split: str
     seed: int
     public: Mapping[str, Json] = field(default_factory=dict)
-    """What `reset` needs."""
+    """What `reset` needs. A `type` in it is the kind of task that reports break figures down by."""
     secret: Mapping[str, Json] = field(default_factory=dict)
     """Gold answers, hidden tests, plans: read by the environment and by rewards, never shown."""
 

@@ -41,6 +41,11 @@ BOOTSTRAP = (
 makes a pool needs no `if __name__ == "__main__"`."""
 
 
+WORKER_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+"""What a worker has beyond our environment variables, unless they say otherwise: a walk over a
+set of strings has one order in all workers, and hundreds of workers start no threads to idle."""
+
+
 class Worker:
     """Starts a process, plays the environment in it, and ends it with its whole process group."""
 
@@ -59,8 +64,7 @@ class Worker:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # a process group of its own, to be killed as one
-                # Without it an environment that walks a set of strings differs by worker.
-                env={"PYTHONHASHSEED": "0", **os.environ},
+                env={**WORKER_ENVIRONMENT, **os.environ},
             )
 
     async def boot(self, frame: bytes) -> None:
@@ -101,11 +105,17 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs; leaves a dead one unreaped."""
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self._process.pid, flags) is None
+        """Whether an idle worker runs: it says nothing unasked, so what can be read is the end."""
+        try:
+            self._channel.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     async def _call(self, phase: str, frame: bytes) -> Any:
+        was_broken = self.broken
         self.broken = True  # until the answer is here: a call cut short leaves the worker in it
         deadline_s: float = getattr(self._deadlines, f"{phase}_s")
         loop = asyncio.get_running_loop()
@@ -124,7 +134,7 @@ class Worker:
             value = pickle.loads(answer)
         if isinstance(value, Failure):
             raise value.exception()
-        self.broken = False
+        self.broken = was_broken
         return value
 
     async def _receive(self, count: int) -> bytearray:

@@ -3,8 +3,9 @@
     python tests/alfworld_differential.py --games 200 --commands 40 [--json]
 
 needs the extra `alfworld`. After every command text, admissible commands, score and `won` must be
-equal, in order. Half of the games follow an expert with random detours; the other half mix random
-commands, possible and impossible, with short scenes that aim at a cell of the coverage table.
+equal, in order. Half of the games follow an expert with random detours, and play on after winning;
+the other half mix random commands, possible and impossible, with short scenes that aim at a cell
+of the coverage table.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from alfworld_cells import CELLS, JOINTS, classify
 from alfworld_scenes import Director
@@ -65,8 +67,8 @@ class Walk:
     """One game in both engines, and who chooses its commands."""
 
     def __init__(self, task: Task, engine: TextWorldEngine, found: Comparison) -> None:
-        public = task.public
-        house, goal = House.from_json(public["house"]), Goal.from_json(public["goal"])  # type: ignore[arg-type]
+        public: Any = task.public
+        house, goal = House.from_json(public["house"]), Goal.from_json(public["goal"])
         self._ours = NativeGame(house, goal)
         self._theirs = TextWorldGame(engine, write_game(house, goal))
         self._planner = Planner(self._ours)
@@ -113,10 +115,12 @@ class Walk:
     def _follow_expert(self) -> Iterator[str]:
         while True:
             draw = self._random.random()
-            if draw < 0.15 or self._ours.won:
+            if draw < 0.1:
                 yield self._random.choice(self._ours.admissible)
-            elif draw < 0.4:
+            elif draw < 0.3:
                 yield self._probe()
+            elif draw < 0.35 or self._ours.won:
+                yield from self._stage()
             else:
                 yield self._planner.act()
 

@@ -61,9 +61,7 @@ def install(model: PreTrainedModel) -> None:
         )
 
 
-def packed_forward(
-    body: Any, token_ids: Tensor, position_ids: Tensor, *, attend: Attend
-) -> Tensor:
+def packed_forward(body: Any, token_ids: Tensor, position_ids: Tensor, *, attend: Attend) -> Tensor:
     """Hidden states of tokens packed into one row, `[T, hidden]`.
 
     Args:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from agentgym import registry
 from agentgym.env import env_class
-from agentgym.errors import UsageError
+from agentgym.errors import UsageError, unknown
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
+from agentgym.registry import Registry
 from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
 from agentgym.trainers import config
@@ -30,11 +33,14 @@ def check_recipe(recipe: Recipe) -> None:
     found = env_class(recipe.env.id)
     for split in (recipe.env.train, recipe.env.eval):
         if split not in found.splits():
-            known = ", ".join(found.splits())
-            raise UsageError(f"environment '{recipe.env.id}' has no split '{split}': {known}")
-    check_channels(config.channels(recipe), make_plugin("credits", recipe.credit))
-    make_plugin("losses", recipe.loss)
-    make_plugin("curricula", recipe.curriculum)
+            raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
+    for name, channel in recipe.rewards.items():
+        _try_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
+    credit = _try_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
+    check_channels(config.channels(recipe), credit)
+    _try_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
+    curriculum = recipe.curriculum
+    _try_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
     if recipe.train.tasks_per_step % recipe.processes:
         raise UsageError(
             f"train.tasks_per_step is {recipe.train.tasks_per_step}, which {recipe.processes} "
@@ -42,14 +48,22 @@ def check_recipe(recipe: Recipe) -> None:
         )
 
 
-def make_plugin(kind: str, plugin: config.PluginConfig) -> Any:
-    """The plug-in that a recipe names.
+def _try_plugin(known: Registry, name: str, args: Mapping[str, Any], *, key: str) -> Any:
+    """Make the plug-in that a recipe names.
+
+    Args:
+        key: where its configuration stands in the recipe.
 
     Raises:
         UsageError: it is unknown, or refuses its configuration.
     """
-    known: registry.Registry = getattr(registry, kind)
-    return known.make(plugin.name, **plugin.args)
+    plugin = known.get(name)
+    try:
+        return plugin(**args)
+    except ValidationError as error:
+        raise config.explain(error, plugin, prefix=f"{key}.") from None
+    except TypeError as error:
+        raise UsageError(f"'{key}': {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +84,19 @@ class Panels:
 
 
 def load_policy(recipe: Recipe, path: str) -> Policy:
-    """A model folder or hub name as the recipe wants it."""
+    """A model folder or hub name as the recipe wants it.
+
+    Raises:
+        UsageError: it cannot be loaded, cannot be a policy, or is made for less context.
+    """
     dtype = getattr(torch, recipe.model.dtype)
-    return Policy.load(path, device=recipe.model.device, dtype=dtype)
+    policy = Policy.load(path, device=recipe.model.device, dtype=dtype)
+    if recipe.model.context > policy.context:
+        raise UsageError(
+            f"model.context is {recipe.model.context}, but '{path}' is made for sequences of at "
+            f"most {policy.context} tokens"
+        )
+    return policy
 
 
 def make_pool(recipe: Recipe) -> Pool:
@@ -83,16 +107,22 @@ def make_pool(recipe: Recipe) -> Pool:
     return ProcessPool(env.id, num_workers=env.num_workers, max_turns=env.max_turns)
 
 
+def make_renderer(recipe: Recipe, policy: Policy) -> Renderer:
+    """How the policy reads observations, while it plays and while it imitates."""
+    history = recipe.render.history
+    return Renderer(
+        ChatTemplate(policy.tokenizer),
+        history=None if history == "all" else history,
+        show_choices=recipe.render.show_choices,
+    )
+
+
 def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
     """The policy as something that plays, and its engine."""
-    history = None if recipe.render.history == "all" else int(recipe.render.history)
-    renderer = Renderer(
-        ChatTemplate(policy.tokenizer), history=history, show_choices=recipe.render.show_choices
-    )
     engine = LocalEngine(policy, context=recipe.model.context)
     agent = Agent(
         engine=engine,
-        renderer=renderer,
+        renderer=make_renderer(recipe, policy),
         context=recipe.model.context,
         max_turn_tokens=recipe.train.max_turn_tokens,
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from agentgym.errors import StoreError
+from agentgym.errors import StoreError, boundary
 from agentgym.store import digest_of
 from agentgym.trainers.policy import Policy
 
@@ -23,22 +22,29 @@ def save(run: Path, step: int, policy: Policy, optimizer: torch.optim.Optimizer)
 
     An ordinary model folder, the optimizer's state and a manifest of digests, written to a
     temporary sibling and renamed.
+
+    Raises:
+        StoreError: it could not be written (a full disk, say); nothing of it is left.
     """
     folder = run / "checkpoints" / f"step-{step:06d}"
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    policy.save(temporary)
-    torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
-    names = sorted(path.name for path in temporary.iterdir())
-    digests = {name: digest_of(temporary / name) for name in names}
-    manifest = {"step": step, "files": digests}
-    (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    for path in [*temporary.iterdir(), temporary]:
-        _sync(path)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
-    _sync(folder.parent)
+    try:
+        with boundary(StoreError, f"cannot save checkpoint '{folder}'"):
+            temporary.mkdir(parents=True)
+            policy.save(temporary)
+            torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
+            names = sorted(path.name for path in temporary.iterdir())
+            digests = {name: digest_of(temporary / name) for name in names}
+            manifest = {"step": step, "files": digests}
+            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            for path in [*temporary.iterdir(), temporary]:
+                _sync(path)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(temporary, folder)
+            _sync(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
@@ -58,12 +64,16 @@ def check(folder: Path) -> int:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        step = int(manifest["step"])
+        # The manifest vouches for all files but itself; the folder's name vouches for its step.
+        if folder.name != f"step-{step:06d}":
+            raise StoreError(f"{folder / MANIFEST}: speaks of step {step}")
         for name, digest in manifest["files"].items():
             if digest_of(folder / name) != digest:
                 raise StoreError(f"{folder / name}: altered since it was saved")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{folder}: {type(error).__name__}: {error}") from error
-    return int(manifest["step"])
+    return step
 
 
 def find_latest(run: Path) -> tuple[Path | None, list[str]]:
@@ -85,9 +95,8 @@ def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
     optimizer.load_state_dict(state)
 
 
-def prune(run: Path, *, keep: Iterable[int]) -> None:
-    """Delete the checkpoints of all other steps."""
-    kept = {f"step-{step:06d}" for step in keep}
-    for folder in (run / "checkpoints").glob("step-*"):
-        if folder.name not in kept:
-            shutil.rmtree(folder)
+def prune(run: Path) -> None:
+    """Delete all checkpoints but the first and the two newest, of which one may prove damaged."""
+    folders = sorted((run / "checkpoints").glob("step-*"))
+    for folder in folders[1:-2]:
+        shutil.rmtree(folder)

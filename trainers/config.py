@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,12 +15,18 @@ from agentgym.errors import UsageError, unknown
 from agentgym.trainers.rewards.combine import Channel
 
 RECIPES = Path(__file__).parent / "recipes"
+EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+"""Numbers such as 3e-4, which YAML reads as text."""
+UNION_MEMBER = re.compile(r"^literal\[|^constrained-|^(int|float|str)$")
+"""How pydantic names the members of a union."""
 
 
 class Section(BaseModel):
     """A part of a recipe: frozen, no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class EnvConfig(Section):
@@ -44,9 +51,9 @@ class ModelConfig(Section):
 
     path: str = "tiny"
     """A model folder or hub name; `tiny` builds a small Qwen2 from the train panel's text."""
-    hidden: int = 128
-    """Width of `tiny`."""
-    layers: int = 3
+    hidden: int = Field(default=128, ge=8, multiple_of=8)
+    """Width of `tiny`; its four heads need an even share each."""
+    layers: int = Field(default=3, ge=1)
     """Depth of `tiny`."""
     context: int = Field(default=1024, ge=16)
     """The longest sequence in tokens."""
@@ -59,7 +66,7 @@ class ModelConfig(Section):
 class RenderConfig(Section):
     """How observations become prompts."""
 
-    history: Literal["all"] | int = "all"
+    history: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
     """`all` only appends; a number shows that many last turns and re-renders every turn."""
     show_choices: bool = False
     """Print the admissible actions behind each observation."""
@@ -173,7 +180,7 @@ class Recipe(Section):
     """One line for people."""
     note: str = ""
     """What to know before running it."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Everything random follows from it by counters."""
     processes: int = Field(default=1, ge=1)
     """Training processes with averaged gradients, one thread or one GPU each."""
@@ -214,7 +221,11 @@ def read_recipe(name: str) -> dict[str, Any]:
         path = Path(name)
     if not path.is_file():
         raise unknown("recipe", name, recipe_names())
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"recipe '{name}' cannot be read: {reason}") from None
     if not isinstance(data, dict):
         raise UsageError(f"recipe '{name}' is not a mapping of keys")
     return data
@@ -248,14 +259,13 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"'{word}' is not an option; options look like --train.steps 20")
         key, equals, value = word[2:].partition("=")
         if not equals:
-            if not rest:
+            if not rest or rest[0].startswith("--"):
                 raise UsageError(f"option '{word}' needs a value")
             value = rest.pop(0)
-        branch = tree
-        *parents, leaf = key.split(".")
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[leaf] = _read_value(word, value)
+        over: Any = _read_value(word, value)
+        for part in reversed(key.split(".")):
+            over = {part: over}
+        tree = merge(tree, over)
     return tree
 
 
@@ -264,11 +274,8 @@ def _read_value(word: str, value: str) -> Any:
         read = yaml.safe_load(value)
     except yaml.YAMLError:
         raise UsageError(f"option '{word}': cannot read the value '{value}'") from None
-    if isinstance(read, str):
-        try:
-            return float(read)  # YAML reads "3e-4" as a string
-        except ValueError:
-            return read
+    if isinstance(read, str) and EXPONENT.fullmatch(read):
+        return float(read)
     return read
 
 
@@ -291,25 +298,39 @@ def validate(data: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        raise UsageError(_explain(error)) from None
+        raise explain(error, Recipe) from None
 
 
-def _explain(error: ValidationError) -> str:
-    """The first problem in one line."""
-    first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
+def explain(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> UsageError:
+    """The first problem in one line: the key, and the nearest known one or what is allowed.
+
+    Args:
+        model: what was validated.
+        prefix: where it stands in the recipe, with a dot at its end.
+    """
+    first, *others = error.errors()
+    keys = _keys(first)
+    name = prefix + ".".join(keys)
+    if first["type"] == "missing":
+        return UsageError(f"'{name}' is missing")
     if first["type"] != "extra_forbidden":
-        return f"'{'.'.join(where)}' is {first['input']!r}: {first['msg']}"
-    known = _fields_at(where[:-1])
-    near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
-    prefix = ".".join([*where[:-1], ""])
-    hint = f"did you mean '{prefix}{near[0]}'?" if near else "known: " + ", ".join(sorted(known))
-    return f"unknown key '{'.'.join(where)}'; {hint}"
+        value = " ".join(repr(first["input"]).split())
+        reasons = [first["msg"], *(each["msg"] for each in others if _keys(each) == keys)]
+        return UsageError(f"'{name}' is {value}: {', or: '.join(reasons)}")
+    known = _fields_at(model, keys[:-1])
+    near = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+    place = prefix + ".".join([*keys[:-1], ""])
+    hint = f"did you mean '{place}{near[0]}'?" if near else "known: " + ", ".join(sorted(known))
+    return UsageError(f"unknown key '{name}'; {hint}")
 
 
-def _fields_at(where: list[str]) -> list[str]:
-    """The field names of the section at a path."""
-    model: Any = Recipe
+def _keys(problem: Any) -> list[str]:
+    """Where a problem is; inside a union, pydantic also names the member, which is no key."""
+    return [str(part) for part in problem["loc"] if UNION_MEMBER.search(str(part)) is None]
+
+
+def _fields_at(model: Any, where: list[str]) -> list[str]:
+    """The field names of the section at a path inside a model."""
     for part in where:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
         options = [annotation, *getattr(annotation, "__args__", ())]

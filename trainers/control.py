@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 from agentgym import store
-from agentgym.errors import UsageError
 from agentgym.trainers.build import Panels, load_policy, make_agent
 from agentgym.trainers.evaluate import evaluate, figures, gain
 from agentgym.trainers.imitate import imitate
@@ -22,18 +21,14 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path) -> None:
 
     The number of updates is what the warm start's own speed fits into the seconds that the train
     steps took. The learning rate begins at its peak and falls again.
-
-    Raises:
-        UsageError: the recipe has no warm start to go on from.
     """
     recipe, world = trainer.recipe, trainer.world
-    if recipe.warm_start is None:
-        raise UsageError("--control goes on with the warm start, and this recipe has none")
+    assert recipe.warm_start is not None, "there is no warm start to go on from"
     began = time.monotonic()
     world.wait()  # the leading process has written the last step's metrics
     rows = store.open(folder).metrics()
     spent = seconds(rows)
-    rl_seconds = spent["rollout"] + spent["credit"] + spent["update"]
+    rl_seconds = sum(spent.get(name, 0.0) for name in ("rollout", "credit", "update"))
     budget = world.sum_floats({"seconds": rl_seconds})["seconds"] / world.size
     updates = max(1, round(recipe.warm_start.updates * budget / spent["warm_start"]))
     config = recipe.warm_start.model_copy(update={"updates": updates})

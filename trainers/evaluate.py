@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from agentgym.types import EpisodeId, Group
 
 RESAMPLES = 10_000
 """Of every bootstrap."""
+RESAMPLES_AT_ONCE = 500
+"""Bounds the memory of a bootstrap over thousands of tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,11 @@ class Figures:
     score: float
     num_errors: int
     """Episodes lost to errors of ours; they are in no mean."""
+
+    def summary(self) -> dict[str, Any]:
+        """The figures for a report: all but those of single tasks."""
+        names = ("success", "n", "episodes", "ci95", "by_type", "score", "num_errors")
+        return {name: getattr(self, name) for name in names}
 
 
 def evaluate(
@@ -98,6 +106,11 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     if not values:
         return (0.0, 0.0)
     data = np.asarray(values)
-    picks = np.random.default_rng(0).integers(len(data), size=(RESAMPLES, len(data)))
-    low, high = np.quantile(data[picks].mean(axis=1), [0.025, 0.975])
+    generator = np.random.default_rng(0)
+    size = (RESAMPLES_AT_ONCE, len(data))
+    means = [
+        data[generator.integers(len(data), size=size)].mean(axis=1)
+        for _ in range(RESAMPLES // RESAMPLES_AT_ONCE)
+    ]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return (float(low), float(high))

@@ -32,8 +32,13 @@ def converted(path: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         _convert(path, Path(temporary) / "model")
-        # A rename is all or nothing: a conversion that is killed leaves no half folder behind.
-        (Path(temporary) / "model").rename(folder)
+        # A rename is all or nothing: a conversion that is killed leaves no half folder behind, and
+        # of two at once the second finds the folder taken.
+        try:
+            (Path(temporary) / "model").rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
     return folder
 
 

@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from agentgym.demonstrate import Demonstration, demonstrate
+from agentgym.errors import EnvError
 from agentgym.panel import Panel
-from agentgym.render import ChatTemplate, Renderer
+from agentgym.render import Renderer
 from agentgym.rollout import derive_seed
 from agentgym.trainers import sft, tiny
-from agentgym.trainers.build import Panels
+from agentgym.trainers.build import Panels, make_renderer
 from agentgym.trainers.config import Recipe, WarmStartConfig
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
@@ -77,9 +78,7 @@ def imitate(
     Args:
         title: what this imitation is; other titles get other demonstrations.
     """
-    renderer = Renderer(
-        ChatTemplate(policy.tokenizer), show_choices=recipe.render.show_choices
-    )
+    renderer = make_renderer(recipe, policy)
     seed = derive_seed(recipe.seed, title, world.rank)
     sequences = _collect(
         world, recipe, panels.train, config=config, renderer=renderer, seed=seed
@@ -116,7 +115,11 @@ def _collect(
     renderer: Renderer,
     seed: int,
 ) -> list[sft.ImitationSequence]:
-    """This process's share of the demonstrations, as tokens."""
+    """This process's share of the demonstrations, as tokens.
+
+    Raises:
+        EnvError: there is none.
+    """
     tasks = [panel.tasks[i % len(panel)] for i in range(config.demonstrations)]
     mine = world.share(tasks)
     demonstrations = demonstrate(
@@ -133,6 +136,8 @@ def _collect(
                 demonstration, renderer, observation_loss=config.observation_loss
             )
             advance(count, "")
+    if not sequences:
+        raise EnvError(f"'{recipe.env.id}': no demonstration of {len(mine)} ended in success")
     return sequences
 
 

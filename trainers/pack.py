@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agentgym.trainers.engines.recorded import Sampled
 from agentgym.types import Credited, Episode, EpisodeId, Group
 
 
@@ -12,9 +13,12 @@ from agentgym.types import Credited, Episode, EpisodeId, Group
 class TrainSequence:
     """One segment of one episode: a token sequence and its trained positions."""
 
+    episode: EpisodeId
     ids: tuple[int, ...]
     trained: tuple[int, ...]
     """Positions in `ids` of the tokens that are trained; each is >= 1."""
+    turns: tuple[int, ...]
+    """Parallel to `trained`: the token's turn, counted from 0."""
     old_logprobs: tuple[float, ...]
     """Parallel to `trained`."""
     advantages: tuple[float, ...]
@@ -68,20 +72,51 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
     assert episode.advantages is not None
     ids: list[int] = []
     trained: list[int] = []
+    turns: list[int] = []
     old: list[float] = []
     advantages: list[float] = []
-    for turn, advantage in zip(episode.turns, episode.advantages, strict=True):
+    for number, (turn, advantage) in enumerate(
+        zip(episode.turns, episode.advantages, strict=True)
+    ):
         if turn.segment != segment:
             continue
         ids.extend(turn.prompt_ids)
         if not (mask_truncated and turn.finish == "length"):
-            trained.extend(range(len(ids), len(ids) + len(turn.action_ids)))
+            size = len(turn.action_ids)
+            trained.extend(range(len(ids), len(ids) + size))
+            turns.extend([number] * size)
             old.extend(turn.logprobs)
-            advantages.extend([advantage] * len(turn.action_ids))
+            advantages.extend([advantage] * size)
         ids.extend(turn.action_ids)
     return TrainSequence(
+        episode=episode.id,
         ids=tuple(ids),
         trained=tuple(trained),
+        turns=tuple(turns),
         old_logprobs=tuple(old),
         advantages=tuple(advantages),
     )
+
+
+def count_reencoded(
+    sequences: Iterable[TrainSequence], sampled: Mapping[tuple[EpisodeId, int], Sampled]
+) -> int:
+    """Trained tokens that are not what the engine sampled, or that follow what it never saw.
+
+    Args:
+        sampled: what the engine itself gave, by episode and turn.
+    """
+    count = 0
+    for sequence in sequences:
+        positions: dict[int, list[int]] = {}
+        for position, turn in zip(sequence.trained, sequence.turns, strict=True):
+            positions.setdefault(turn, []).append(position)
+        for turn, places in positions.items():
+            found = sampled.get((sequence.episode, turn))
+            if found is None or hash(sequence.ids[: places[0]]) != found.prefix_hash:
+                count += len(places)
+                continue
+            ids = [sequence.ids[place] for place in places]
+            differ = sum(a != b for a, b in zip(ids, found.ids, strict=False))
+            count += differ + abs(len(ids) - len(found.ids))
+    return count

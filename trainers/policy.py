@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from agentgym.errors import UsageError, boundary
 from agentgym.render import ChatTemplate
-from agentgym.trainers import attention, gguf
+from agentgym.trainers import gguf
 from agentgym.trainers.world import World
 
 TOKEN_BUDGET = 8192
@@ -51,13 +52,12 @@ class Policy:
         Raises:
             UsageError: model and tokenizer do not fit, or the architecture is not supported.
         """
-        num_embeddings = model.get_input_embeddings().weight.shape[0]
-        if len(tokenizer) > num_embeddings:
+        num_tokens = model.config.vocab_size
+        if len(tokenizer) > num_tokens:
             raise UsageError(
-                f"the tokenizer has {len(tokenizer)} tokens, the model only {num_embeddings}"
+                f"the tokenizer has {len(tokenizer)} tokens, the model only {num_tokens}"
             )
         model.eval()
-        attention.install(model)
         self.model = model
         self.tokenizer = tokenizer
         self.context: int = model.config.max_position_embeddings
@@ -80,6 +80,7 @@ class Policy:
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        model: Any
         with boundary(UsageError, f"cannot load model '{name}'"):
             source = gguf.converted(Path(name)) if str(name).endswith(".gguf") else name
             tokenizer = _load_tokenizer(source)
@@ -229,9 +230,10 @@ def _load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     tokenizer with the splitting of the architecture's published models.
     """
     declared = get_tokenizer_config(source).get("tokenizer_class")
-    if declared in ("PreTrainedTokenizerFast", "TokenizersBackend"):
-        return PreTrainedTokenizerFast.from_pretrained(source)
-    return AutoTokenizer.from_pretrained(source)
+    generic = declared in ("PreTrainedTokenizerFast", "TokenizersBackend")
+    reader: Any = PreTrainedTokenizerFast if generic else AutoTokenizer
+    tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(source)
+    return tokenizer
 
 
 def _check_positions(sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> None:

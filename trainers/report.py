@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgym import store
+from agentgym.env import env_class
 from agentgym.errors import AgentGymError
 from agentgym.panel import Panel
 from agentgym.replay import episode_text
@@ -17,8 +18,6 @@ from agentgym.trainers import config
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.evaluate import Figures, figures, gain
 from agentgym.types import Episode, Group, Status
-
-GENERATED = "generated houses, not the published games"
 
 
 class FidelityError(AgentGymError):
@@ -65,15 +64,10 @@ class Fidelity:
 
 
 def write(folder: Path) -> dict[str, Any]:
-    """Write `report.json`, `report.md` and `curve.png` of a finished run.
-
-    Raises:
-        FidelityError: a threshold was passed; the report is written first.
-    """
+    """Write `report.json`, `report.md` and `curve.png` of a finished run."""
     run = store.open(folder)
     recipe = config.validate(config.read_recipe(str(folder / "config.yaml")))
-    tasks = store.read_tasks(folder / "panel-eval.parquet")
-    panel = Panel(name=recipe.env.eval, env=recipe.env.id, tasks=tuple(tasks.values()))
+    panel = store.read_panel(folder / "panel-eval.parquet")
     last = recipe.train.steps
     results = {
         kind: (
@@ -90,10 +84,17 @@ def write(folder: Path) -> dict[str, Any]:
     samples = run.groups(f"eval-{last:06d}-sampled")
     text = _markdown(folder, recipe, content, results, samples=samples)
     store.write_text(folder / "report.md", text)
-    problems = fidelity.problems(recipe)
-    if problems:
-        raise FidelityError("; ".join(problems))
     return content
+
+
+def check(content: Mapping[str, Any]) -> None:
+    """Hold a report against the thresholds that it was written with.
+
+    Raises:
+        FidelityError: one was passed.
+    """
+    if content["problems"]:
+        raise FidelityError("; ".join(content["problems"]))
 
 
 def measure_fidelity(rows: Sequence[Mapping[str, Any]]) -> Fidelity:
@@ -130,10 +131,6 @@ def _content(
     fidelity: Fidelity,
 ) -> dict[str, Any]:
     """What `report.json` holds."""
-    def plain(result: Figures) -> dict[str, Any]:
-        names = ("success", "n", "episodes", "ci95", "by_type", "score", "num_errors")
-        return {name: getattr(result, name) for name in names}
-
     before, after = results["sampled"]
     difference, ci95 = gain(before, after)
     greedy_before, greedy_after = results["greedy"]
@@ -144,13 +141,13 @@ def _content(
         "env": recipe.env.id,
         "panel": {"name": panel.name, "hash": panel.hash, "tasks": len(panel)},
         "credit": recipe.credit.model_dump(),
-        "before": plain(before),
-        "after": plain(after),
+        "before": before.summary(),
+        "after": after.summary(),
         "gain": difference,
         "gain_ci95": ci95,
         "greedy": {
-            "before": plain(greedy_before),
-            "after": plain(greedy_after),
+            "before": greedy_before.summary(),
+            "after": greedy_after.summary(),
             "gain": greedy_difference,
             "gain_ci95": greedy_ci95,
         },
@@ -159,6 +156,7 @@ def _content(
         "seconds": seconds(rows),
         "peak_rss_gb": max(memory, default=0.0),
         "fidelity": asdict(fidelity),
+        "problems": fidelity.problems(recipe),
     }
 
 
@@ -209,11 +207,14 @@ def _markdown(
     samples: Sequence[Group],
 ) -> str:
     panel = content["panel"]
-    remark = f" ({GENERATED})" if panel["name"].startswith("gen") else ""
+    remark = ""
+    if panel["name"].startswith("gen"):
+        remark = f" ({env_class(recipe.env.id).generated})"
     parts = [
         f"# {recipe.title or recipe.env.id}",
         f"`{recipe.env.id}`, panel `{panel['name']}` {panel['hash']}, {panel['tasks']} tasks"
         f"{remark}. Credit: {recipe.credit.name}. Seed {recipe.seed}.",
+        "\n".join(f"**Do not trust this run: {problem}.**" for problem in content["problems"]),
         _success_table(content, results),
         "![learning curve](curve.png)",
         _warm_start_text(content["warm_start"]),
@@ -239,7 +240,7 @@ def _success_table(
             (f"**{kind}**", _share(before), _share(after), _points(difference, ci95))
         )
     before, after = results["sampled"]
-    for name in before.by_type:
+    for name in sorted(before.by_type.keys() & after.by_type.keys()):
         change = after.by_type[name] - before.by_type[name]
         cells = (f"{before.by_type[name]:.1%}", f"{after.by_type[name]:.1%}", f"{change:+.1%}")
         rows.append((f"sampled, {name}", *cells))

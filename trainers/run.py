@@ -32,7 +32,6 @@ from agentgym.trainers.build import (
     check_recipe,
     load_policy,
     make_agent,
-    make_plugin,
     make_pool,
 )
 from agentgym.trainers.config import Recipe
@@ -96,12 +95,21 @@ def train(
         name = "run"
         resolved = config.validate(config.merge(recipe.model_dump(mode="json"), overrides))
     folder = Path(out) if out is not None else Path("runs") / name
-    resolved = _prepare(folder, resolved, resume=resume, force=force)
+    stored = _find_stored(folder, resume=resume, force=force)
+    if stored not in (None, resolved):
+        say(f"resuming with the recipe stored in {folder / 'config.yaml'}")
+    resolved = stored or resolved
     check_recipe(resolved)
+    if control and resolved.warm_start is None:
+        raise UsageError("--control goes on with the warm start, and this recipe has none")
+    if stored is None:
+        _begin(folder, resolved)
     done = _find_report(folder)
     if done is None or (control and done["control"] is None):
         launch(resolved.processes, _work, resolved, folder, control)
         done = _find_report(folder)
+    if done is not None:
+        report.check(done)
     return RunResult(folder=folder, report=done)
 
 
@@ -109,23 +117,34 @@ def _find_report(folder: Path) -> dict[str, Any] | None:
     return store.open(folder).report() if (folder / "report.json").exists() else None
 
 
-def _prepare(folder: Path, recipe: Recipe, *, resume: bool, force: bool) -> Recipe:
-    """Make the folder, or take the stored recipe of the one that is there."""
+def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
+    """The recipe of the run to go on with; None where one begins.
+
+    Raises:
+        UsageError: the folder is neither free, nor a run to go on with or to replace.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"'{folder}' is a file; a run needs a folder")
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
     path = folder / "config.yaml"
-    if folder.exists() and any(folder.iterdir()):
-        if resume and path.exists():
-            stored = config.validate(config.read_recipe(str(path)))
-            if stored != recipe:
-                say(f"resuming with the recipe stored in {path}")
-            return stored
-        if not force:
-            raise UsageError(
-                f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
-            )
+    if not path.is_file():
+        raise UsageError(f"'{folder}' is not empty and holds no run; choose another folder")
+    if resume:
+        return config.validate(config.read_recipe(str(path)))
+    if not force:
+        raise UsageError(
+            f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
+        )
+    return None
+
+
+def _begin(folder: Path, recipe: Recipe) -> None:
+    """Make the run's folder anew, with its recipe."""
+    if folder.exists():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    store.write_text(path, config.dump(recipe))
-    return recipe
+    folder.mkdir(parents=True)
+    store.write_text(folder / "config.yaml", config.dump(recipe))
 
 
 class Stop:
@@ -167,6 +186,9 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
         say(f"skipped a damaged checkpoint: {complaint}")
     if found is None and complaints:
         raise StoreError("no sound checkpoint is left; start again with --force")
+    first = 0 if found is None else checkpoint.check(found)
+    if world.leads:
+        _forget_after(folder, -1 if found is None else first)
     policy = _policy(world, recipe, folder, panels, found=found)
     optimizer = torch.optim.AdamW(
         policy.model.parameters(),
@@ -175,12 +197,10 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
         weight_decay=recipe.train.weight_decay,
         fused=True,
     )
-    first = 0
     if found is None:
         if world.leads:
             checkpoint.save(folder, 0, policy, optimizer)
     else:
-        first = checkpoint.check(found)
         checkpoint.load_optimizer(found, optimizer)
         if world.leads:
             say(f"resuming at step {first}")
@@ -248,9 +268,9 @@ def _trainer(
             name: registry.rewards.make(name, **channel.args)
             for name, channel in recipe.rewards.items()
         },
-        credit=make_plugin("credits", recipe.credit),
-        loss=make_plugin("losses", recipe.loss),
-        curriculum=make_plugin("curricula", recipe.curriculum),
+        credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
+        loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
+        curriculum=registry.curricula.make(recipe.curriculum.name, **recipe.curriculum.args),
         refresh_engine=engine.reset,
     )
 
@@ -259,10 +279,12 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
     """Evaluate, train, evaluate; whether it came to the end."""
     recipe, world = trainer.recipe, trainer.world
     steps = recipe.train.steps
-    if world.leads:
-        _forget_after(folder, first)
     if first == 0:
         _evaluate(trainer, panels.eval, folder, step=0)
+        if world.any(stop.asked):
+            if world.leads:
+                say("stopped before the first step; --resume goes on")
+            return False
     with phase("train step", total=steps, shown=world.leads) as advance:
         for step in range(first, steps):
             result = train_step(trainer, step)
@@ -274,7 +296,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
                 _note(folder, {"step": step, **result.metrics})
                 if done % recipe.train.checkpoint_every == 0 or done == steps or stopping:
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
-                    checkpoint.prune(folder, keep=(0, done))
+                    checkpoint.prune(folder)
                 advance(done, _remark(result.metrics))
             if stopping:
                 if world.leads:
@@ -299,7 +321,7 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
         kind: folder / "episodes" / f"eval-{step:06d}-{kind}.parquet"
         for kind in ("sampled", "greedy")
     }
-    if world.any(world.leads and all(path.exists() for path in paths.values())):
+    if world.any(world.leads and all(store.is_sound(path) for path in paths.values())):
         return
     began = time.monotonic()
     agent = replace(trainer.agent, policy_version=step)
@@ -330,10 +352,18 @@ def _note(folder: Path, row: Mapping[str, Any]) -> None:
 
 
 def _forget_after(folder: Path, first: int) -> None:
-    """Drop the metrics of steps that will run again."""
-    rows = store.open(folder).metrics()
-    kept = [row for row in rows if row.get("step", -1) < first]
+    """Drop what the steps from `first` on left behind, for they run again; -1 drops everything."""
+    run = store.open(folder)
+    kept = [
+        row
+        for row in run.metrics()
+        if row.get("step", -1) < first and row.get("at", 0) <= first
+    ]
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
+    for path in run.files():
+        kind, number = path.stem.split("-")[:2]
+        if (kind == "step" and int(number) >= first) or (kind == "eval" and int(number) > first):
+            path.unlink()
 
 
 def _peak_rss_gb() -> float:

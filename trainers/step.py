@@ -17,15 +17,17 @@ from itertools import chain
 
 import torch
 
+from agentgym.errors import AgentGymError
 from agentgym.panel import Panel
 from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
 from agentgym.trainers.config import Recipe, channels
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.curriculum import Uniform
+from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.loss import Entries, PpoLoss, kl_to_reference
 from agentgym.trainers.metrics import describe, mean_of
-from agentgym.trainers.pack import TrainSequence, assign, pack
+from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
@@ -35,6 +37,10 @@ from agentgym.types import EpisodeId, Group
 
 MIN_ADVANTAGE = 1e-12
 """A group whose advantages are all smaller carries no credit and is left out of the update."""
+
+
+class DivergedError(AgentGymError):
+    """The loss or its gradient is no longer a number; nothing of the step is saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,8 @@ class StepPart:
     """Largest |sampling-time - train-time logprob| among its trained tokens."""
     num_dropped: int
     """Groups without any advantage."""
+    num_reencoded: int
+    """Trained tokens that are not what the engine sampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,10 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         )
         for index, task in enumerate(tasks)
     ]
-    agent = replace(trainer.agent, temperature=config.temperature, policy_version=step)
+    engine = RecordedEngine(trainer.agent.engine)
+    agent = replace(
+        trainer.agent, engine=engine, temperature=config.temperature, policy_version=step
+    )
     play = play_groups(trainer.pool, agent, world.share(starts), size=config.group_size)
     groups = asyncio.run(play)
     played = time.monotonic()
@@ -140,12 +151,17 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         sums["entropy"] -= float(entries.logprobs_E.sum().detach())
         drift_E = (entries.logprobs_E.detach() - entries.old_logprobs_E).abs()
         gap = max(gap, float(drift_E.max()))
-    grad_norm = _step_optimizer(trainer, step)
+    # Without a trained token the optimizer's momentum alone would move the weights.
+    grad_norm = _step_optimizer(trainer, step) if normalizer else 0.0
     updated = time.monotonic()
 
     # 6. Report: groups and numbers of all processes, on the leading one.
     part = StepPart(
-        groups=groups, credit=dict(credited.metrics), gap=gap, num_dropped=len(groups) - len(kept)
+        groups=groups,
+        credit=dict(credited.metrics),
+        gap=gap,
+        num_dropped=len(groups) - len(kept),
+        num_reencoded=count_reencoded(sequences, engine.sampled),
     )
     parts = world.gather(part)
     shared = world.sum_floats({f"loss/{name}": value for name, value in sums.items()})
@@ -191,7 +207,7 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
     """Sum gradients over the processes, clip, step; the gradient's norm before clipping.
 
     Raises:
-        FloatingPointError: the gradient is not finite; the weights are left as they were.
+        DivergedError: the gradient is not finite; the weights are left as they were.
     """
     config = trainer.recipe.train
     trainer.policy.sum_gradients(trainer.world)
@@ -199,7 +215,7 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
         trainer.policy.model.parameters(), config.max_grad_norm
     )
     if not torch.isfinite(norm):
-        raise FloatingPointError(f"step {step}: the gradient's norm is {float(norm)}")
+        raise DivergedError(f"step {step}: the gradient's norm is {float(norm)}")
     warmth = min(1.0, (step + 1) / max(1, config.warmup_steps))
     for parameters in trainer.optimizer.param_groups:
         parameters["lr"] = config.lr * warmth
@@ -218,5 +234,6 @@ def _collect(parts: Sequence[StepPart], metrics: dict[str, float]) -> StepResult
     if parts:
         metrics |= describe(groups) | mean_of(part.credit for part in parts)
         metrics["groups/dropped"] = float(sum(part.num_dropped for part in parts))
+        metrics["tokens/reencoded"] = float(sum(part.num_reencoded for part in parts))
         metrics["logprob_gap"] = max(part.gap for part in parts)
     return StepResult(groups=tuple(groups), metrics=metrics)

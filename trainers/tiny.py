@@ -49,7 +49,7 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
     # Merges are none: a piece is one token when the vocabulary has it whole, else its bytes.
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
     # Entities and single words are found by their form; the longest phrase comes first.
-    fixed = (p for p in phrases if not (ENTITY.fullmatch(p) or p.isalpha()))
+    fixed = (p for p in phrases if not (ENTITY.fullmatch(p) or re.fullmatch("[A-Za-z]+", p)))
     longest_first = sorted(fixed, key=lambda phrase: (-len(phrase), phrase))
     forms = [*map(re.escape, longest_first), r"[a-z]+ \d+(?!\d)", "[A-Za-z]+"]
     pieces = Regex("|".join(forms))
@@ -69,13 +69,14 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
 
 
 def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
-    """Entities, object names and fixed phrases that occur often enough, the most frequent first.
+    """Entities, their names, and fixed phrases that occur often enough, the most frequent first.
 
     Entities and names are cut out of the texts; what is left between them are fixed phrases. One
-    that is too rare as a whole is tried by its sentences, then by its words.
+    that is too rare as a whole is tried by its sentences, then by its words. The name of a kept
+    entity is always kept: goals speak of it, however rarely.
 
-    >>> find_phrases(["You open mug 1. In it is a mug.", "You open mug 2."], min_count=2)
-    ['You open ']
+    >>> find_phrases(["Find a mug.", "You open mug 1.", "You open mug 1."], min_count=2)
+    ['You open ', 'mug 1', 'mug']
     """
     found: Counter[str] = Counter()
     without_entities: Counter[str] = Counter()
@@ -83,12 +84,9 @@ def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
         for match in ENTITY.finditer(text):
             found[match[0]] += count
         without_entities[ENTITY.sub(CUT, text)] += count
-    names = {entity.partition(" ")[0] for entity in found}
+    names = {entity.partition(" ")[0] for entity, count in found.items() if count >= min_count}
     rare: Counter[str] = Counter()
     for text, count in without_entities.items():
-        for word in re.findall("[a-z]+", text):
-            if word in names:
-                found[word] += count
         bare = re.sub("[a-z]+", lambda m: CUT if m[0] in names else m[0], text)
         for fragment in bare.split(CUT):
             rare[fragment] += count
@@ -99,7 +97,7 @@ def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
                 parts[part] += count
         found += Counter({part: count for part, count in parts.items() if count >= min_count})
         rare = Counter({part: count for part, count in parts.items() if count < min_count})
-    kept = [p for p, count in found.items() if count >= min_count and len(p.encode()) > 1]
+    kept = {p for p, count in found.items() if count >= min_count and len(p.encode()) > 1} | names
     return sorted(kept, key=lambda phrase: (-found[phrase], phrase))
 
 

@@ -48,7 +48,8 @@ class World:
 
     def sum_floats(self, values: dict[str, float]) -> dict[str, float]:
         """Sum named numbers over the processes; every process must pass the same names."""
-        total = torch.tensor(list(values.values()), dtype=torch.float64)
+        device = "cuda" if torch.cuda.is_available() else "cpu"  # as the backend wants it
+        total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
         self.sum_([total])
         return dict(zip(values, total.tolist(), strict=True))
 
@@ -116,14 +117,18 @@ def _follow(meeting: str, rank: int, size: int, work: Callable[..., Any], args: 
 @contextmanager
 def _joined(meeting: str, rank: int, size: int) -> Iterator[World]:
     """Join the process group and leave it at the end."""
+    num_threads = torch.get_num_threads()
     if not torch.cuda.is_available():
         # One thread each: tensors of small models are too small for two, and the second core
         # is the second process.
         torch.set_num_threads(max(1, (os.cpu_count() or size) // size))
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    else:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=size)
     try:
         yield World(rank=rank, size=size)
     finally:
         dist.destroy_process_group()
+        torch.set_num_threads(num_threads)

@@ -31,11 +31,11 @@ class ALFWorld(TurnEnv):
 
     system_prompt = SYSTEM_PROMPT
     expert_name: ClassVar[str | None] = "planner"
+    generated: ClassVar[str] = "generated houses, not the published games"
 
     def __init__(self, render_mode: str | None = None) -> None:
         super().__init__(render_mode)
         self._game: Game | None = None
-        self._text = ""
 
     @classmethod
     def panel(cls, split: str) -> Panel:
@@ -90,23 +90,24 @@ class ALFWorld(TurnEnv):
         return Parsed(action=command)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Carry out the command in a model's text."""
+        """Carry out the command in a model's text.
+
+        Raises:
+            UsageError: the game is won already.
+        """
+        if self.game.won:
+            raise UsageError("the episode is over; call reset")
         command = self.parse(action).action
         text = NOTHING if command is None else self.game.step(command)
         won = self.game.won
         return self._observe(text), float(won), won, False, {}
 
     def _observe(self, text: str) -> Observation:
-        self._text = text
         return Observation(text=text, choices=self.game.admissible)
 
     def outcome(self) -> Outcome:
         """Score 1 for a won game, else 0."""
         return Outcome(score=float(self.game.won), success=self.game.won)
-
-    def render(self) -> str:
-        """The latest text."""
-        return self._text
 
     def expert_action(self) -> str:
         """What the planner would do now; it sees the whole house.

@@ -118,7 +118,11 @@ def make_task(split: str, index: int) -> Task:
         id=task_id,
         split=split,
         seed=index,
-        public={"house": house.to_json(), "goal": goal.to_json()},
+        public={
+            "type": str(goal.task_type),
+            "house": house.to_json(),
+            "goal": goal.to_json(),
+        },
     )
 
 

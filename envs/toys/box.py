@@ -32,7 +32,9 @@ class Box(TurnEnv):
         tasks = (Task(id=w, split=split, seed=1, secret={"answers": [w]}) for w in WORDS[split])
         return Panel(name=split, env="agentgym/Box-v0", tasks=tuple(tasks))
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
         task = self.pick_task(seed, options)
         (self.word,) = cast("list[str]", task.secret["answers"])
         note = {"cat note": ExecResult(exit_code=0, output=f"The word is {self.word}.")}
@@ -45,12 +47,12 @@ class Box(TurnEnv):
         found = COMMAND.fullmatch(text.strip())
         return Parsed(action=found[0]) if found else Parsed(invalid="no command")
 
-    def step(self, action: str) -> Any:
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         if self.over:
             raise UsageError("the episode is over; call reset")
         command = self.parse(action).action or ""
         if command in FAULTS:
-            return misbehave(command)
+            return misbehave(command)  # type: ignore[no-any-return]  # wrong on purpose
         verb, _, rest = command.partition(" ")
         output = "" if verb else "That is no command."
         if verb == "run":

@@ -7,7 +7,6 @@ from agentgym import Observation, Outcome, Panel, Parsed, Task, TurnEnv, UsageEr
 from agentgym.errors import unknown
 
 NUM_ROOMS = 4
-KEYS = ("red key", "blue key")
 
 
 class Corridor(TurnEnv):
@@ -32,26 +31,26 @@ class Corridor(TurnEnv):
         )
         return Panel(name=split, env="agentgym/Corridor-v0", tasks=tasks)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
         rooms: Any = self.pick_task(seed, options).public["rooms"]
         self.here, self.key_room, self.door_room = rooms
-        self.needed, self.is_open = list(KEYS), False
+        self.needed, self.is_open = ["red key", "blue key"], False
         return self.look(), {}
 
-    def step(self, action: str) -> Any:
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         if self.is_open:
             raise UsageError("the episode is over; call reset")
-        note = ""
-        match self.parse(action).action:
-            case None:
-                note = "You cannot do that. "
-            case "west" | "east" as way:
-                self.here += 1 if way == "east" else -1
-            case "open door":
-                self.is_open = not self.needed
-                note = "The door opens. " if self.is_open else "The door is locked. "
-            case take:
-                self.needed.remove(take.removeprefix("take "))
+        act = self.parse(action).action
+        note = "" if act else "You cannot do that. "
+        if act == "open door":
+            self.is_open = not self.needed
+            note = "The door opens. " if self.is_open else "The door is locked. "
+        elif act in ("west", "east"):
+            self.here += 1 if act == "east" else -1
+        elif act:
+            self.needed.remove(act.removeprefix("take "))
         return self.look(note), float(self.is_open), self.is_open, False, {}
 
     def parse(self, text: str) -> Parsed:

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from agentgym import Observation, Outcome, Panel, Parsed, Task, TurnEnv, UsageError
 from agentgym.errors import unknown
-from agentgym.types import Json
 
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana")
 CITIES = ("Bern", "Cairo", "Delhi", "Lima", "Oslo", "Paris", "Quito", "Rome")
@@ -23,8 +22,8 @@ def make_task(number: int, split: str) -> Task:
     }
     question = f"Where does the friend of {people[0]} live?"
     plan = (f"lookup[{people[0]}]", f"lookup[{people[1]}]", f"answer[{cities[1]}]")
-    public: dict[str, Json] = {"question": question, "facts": facts}
-    secret: dict[str, Json] = {"answers": [cities[1]], "plan": plan}
+    public: dict[str, Any] = {"question": question, "facts": facts}
+    secret: dict[str, Any] = {"answers": [cities[1]], "plan": plan}
     return Task(id=f"{number:03}", split=split, seed=number, public=public, secret=secret)
 
 
@@ -47,7 +46,9 @@ class Lookup(TurnEnv):
         tasks = tuple(make_task(number, split) for number in numbers)
         return Panel(name=split, env="agentgym/Lookup-v0", tasks=tasks)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
         self.task = self.pick_task(seed, options)
         self.facts = cast("dict[str, str]", self.task.public["facts"])
         self.plan = list(cast("list[str]", self.task.secret["plan"]))
@@ -58,13 +59,12 @@ class Lookup(TurnEnv):
         calls = CALL.findall(text)  # a model may think aloud first: the last call counts
         return Parsed(action="{}[{}]".format(*calls[-1])) if calls else Parsed(invalid="no call")
 
-    def step(self, action: str) -> Any:
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         if self.given is not None:
             raise UsageError("the episode is over; call reset")
         call = self.parse(action).action or "neither[]"
         tool, _, argument = call[:-1].partition("[")
-        if call == self.plan[0]:
-            self.plan = self.plan[1:]
+        self.plan = self.plan[call == self.plan[0] :]
         if tool == "answer":
             self.given = argument
             return Observation(text="Thank you."), self.outcome().score, True, False, {}

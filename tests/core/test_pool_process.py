@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import gymnasium
 import psutil
 import pytest
 from faulty_env import BIG, task
+from processes import children, wait_gone
 from pydantic import ValidationError
 
-from agentgym.env import TurnEnv, register
 from agentgym.envs.toys.box import Box
 from agentgym.errors import (
     AgentGymError,
@@ -38,11 +33,6 @@ DEADLINES = Deadlines(boot_s=60, reset_s=1, step_s=1, outcome_s=1, close_s=1)
 PHASES = ("reset", "step", "outcome", "close")
 
 
-def children() -> set[int]:
-    """The processes below this one."""
-    return {child.pid for child in psutil.Process().children(recursive=True)}
-
-
 async def visit(pool: ProcessPool, chosen: Task, *actions: str) -> list[Any]:
     """Every answer of one episode after which the seat is closed."""
     async with pool.seat() as seat:
@@ -56,22 +46,6 @@ async def visit(pool: ProcessPool, chosen: Task, *actions: str) -> list[Any]:
 async def worker_pid(seat: Seat) -> int:
     """The process that a seat's environment lives in."""
     return int((await seat.reset(FINE, seed=0)).text.removeprefix("pid "))
-
-
-def wait_gone(pids: Iterable[int], *, timeout_s: float = 10.0) -> list[int]:
-    """Those of the processes that still run when the time is over."""
-    until = time.monotonic() + timeout_s
-    while (alive := [pid for pid in pids if runs(pid)]) and time.monotonic() < until:
-        time.sleep(0.02)
-    return alive
-
-
-def runs(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 FAULTS: dict[str, tuple[type[AgentGymError], str]] = {
@@ -200,14 +174,31 @@ def test_a_call_cut_short_by_its_caller_ends_the_worker() -> None:
     assert wait_gone([first]) == []
 
 
+def test_a_worker_whose_environment_failed_is_not_used_again() -> None:
+    """Not even when a later call of the same episode succeeds."""
+
+    async def run() -> tuple[int, int]:
+        async with ProcessPool(FAULTY, num_workers=1, deadlines=DEADLINES) as pool:
+            async with pool.seat() as seat:
+                first = await worker_pid(seat)
+                await seat.reset(task("step", "raise big"), seed=0)
+                with pytest.raises(EnvError, match="step: RuntimeError"):
+                    await seat.step("go")
+                await seat.outcome()
+            async with pool.seat() as seat:
+                return first, await worker_pid(seat)
+
+    first, second = asyncio.run(run())
+    assert first != second
+
+
 def test_a_worker_that_dies_idle_costs_no_episode() -> None:
     async def run() -> tuple[int, int]:
         async with ProcessPool(FAULTY, num_workers=1, deadlines=DEADLINES) as pool:
             async with pool.seat() as seat:
                 first = await worker_pid(seat)
             os.kill(first, signal.SIGKILL)
-            while psutil.Process(first).status() != psutil.STATUS_ZOMBIE:
-                await asyncio.sleep(0.01)
+            os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)  # until all its threads are dead
             async with pool.seat() as seat:
                 return first, await worker_pid(seat)
 
@@ -311,83 +302,6 @@ def test_an_observation_travels_whole() -> None:
     assert first.image is not None
     assert reply.observation.text == "The word is plum."
     assert outcome == Outcome(score=1.0, success=True)
-
-
-MAIN = """
-import asyncio
-from agentgym import Observation, Outcome, Task, TurnEnv, UsageError
-from agentgym.pool import InlinePool, ProcessPool
-
-class Mine(TurnEnv):
-    def reset(self, *, seed=None, options=None):
-        return Observation(text="here"), {}
-
-async def first(pool):
-    async with pool, pool.seat() as seat:
-        print((await seat.reset(Task(id="a", split="b", seed=0), seed=0)).text)
-
-asyncio.run(first(InlinePool("__main__:Mine")))
-try:
-    ProcessPool("__main__:Mine", num_workers=1)
-except UsageError as error:
-    print(error)
-"""
-
-
-def test_a_class_of_a_script_works_inline_and_is_refused_by_the_process_pool() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN], capture_output=True, text=True, check=True, timeout=60
-    )
-    here, refusal = done.stdout.splitlines()
-    assert here == "here"
-    assert "__main__.Mine, which a worker process cannot import" in refusal
-    assert "use the inline pool" in refusal
-
-
-ORPHANS = """
-import asyncio, sys
-sys.path.append(sys.argv[1])
-from faulty_env import task
-from agentgym.pool import ProcessPool
-
-async def busy(pool, fault):
-    async with pool.seat() as seat:
-        print((await seat.reset(task("step", fault), seed=0)).text, flush=True)
-        await seat.step("go")
-
-async def main():
-    pool = ProcessPool("faulty_env:FaultyEnv", num_workers=3)
-    async with pool.seat() as idle:
-        print((await idle.reset(task("", ""), seed=0)).text, flush=True)
-        await asyncio.gather(busy(pool, "sleep"), busy(pool, "spin"))
-
-asyncio.run(main())
-"""
-
-
-def test_workers_end_with_a_killed_parent_whatever_they_do() -> None:
-    """One idle, one asleep, one inside a C call that holds the interpreter."""
-    tests = str(Path(__file__).parent.parent)
-    with subprocess.Popen(
-        [sys.executable, "-c", ORPHANS, tests], stdout=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        pids = [int(parent.stdout.readline().removeprefix("pid ")) for _ in range(3)]
-        time.sleep(0.2)  # let both steps begin
-        parent.kill()
-    assert wait_gone(pids) == []
-
-
-def test_a_local_class_is_refused_by_the_process_pool() -> None:
-    class Local(TurnEnv):
-        """Cannot be imported."""
-
-    register("test/Local-v0", Local, max_turns=3)
-    try:
-        with pytest.raises(UsageError, match="which a worker process cannot import"):
-            ProcessPool("test/Local-v0", num_workers=1)
-    finally:
-        del gymnasium.registry["test/Local-v0"]
 
 
 def test_at_least_one_worker_and_positive_deadlines() -> None:

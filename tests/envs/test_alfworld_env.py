@@ -98,7 +98,7 @@ def test_the_turn_limit_is_fifty() -> None:
 
 
 def test_gymnasiums_checker_passes() -> None:
-    check_env(ALFWorld(), skip_render_check=True)
+    check_env(gymnasium.make("agentgym/ALFWorld-v0").unwrapped)
 
 
 def test_a_seed_fixes_the_task_and_the_walk() -> None:

@@ -18,9 +18,9 @@ from agentgym.panel import Panel
 from agentgym.types import Task
 
 HASHES = {
-    "gen1/train": "ea227953e0df1088",
-    "gen1/seen": "b736bb57700c5706",
-    "gen1/unseen": "c78dbb068b2e2b95",
+    "gen1/train": "d518f90a3f32c241",
+    "gen1/seen": "05bd210a51c8ef16",
+    "gen1/unseen": "57917729db21b0fc",
 }
 
 

@@ -5,26 +5,30 @@ from __future__ import annotations
 import doctest
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentgym.trainers.credit import graph, layout
 from agentgym.trainers.credit.graph import identify, mean_by
 
-HUGE = 2**40
+quick = settings(max_examples=100, deadline=None)
+"""No deadline: other load must not fail a test."""
+
+HUGE = 2**40 - 1
+"""With it in a second column, 0 and 2**24 in the first are 2**64 apart: equal in an int64."""
 
 rows_of_columns = st.integers(1, 6).flatmap(
     lambda width: st.lists(
-        st.tuples(*[st.sampled_from([0, 1, 2, HUGE, HUGE + 1])] * width), max_size=30
+        st.tuples(*[st.sampled_from([0, 1, 2**24, HUGE])] * width), max_size=30
     ).map(lambda rows: (width, rows))
 )
 
 
+@quick
 @given(rows_of_columns)
 def test_equal_rows_share_a_number_and_no_others_do(
     table: tuple[int, list[tuple[int, ...]]],
 ) -> None:
-    # Two columns of 41 bits do not fit in one int64, so this also goes through the compression.
     width, rows = table
     columns = [np.array([row[index] for row in rows], dtype=np.int64) for index in range(width)]
     ids = identify(columns).tolist()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scored import episode, group, scored, turns
@@ -16,6 +16,9 @@ from agentgym.trainers.credit.normalize import normalize
 from agentgym.trainers.credit.rloo import Rloo
 from agentgym.types import Credited
 from oracles.outcome import BASES
+
+quick = settings(max_examples=100, deadline=None)
+"""No deadline: other load must not fail a test."""
 
 SCHEMES: dict[str, Grpo | Rloo] = {
     "mean": Grpo(std="none"),
@@ -53,6 +56,7 @@ def test_two_successes_in_eight_give_the_worked_numbers(
 
 
 @pytest.mark.parametrize("base", sorted(SCHEMES))
+@quick
 @given(
     rows=st.lists(
         st.lists(st.integers(-40, 40).map(lambda n: n / 8), min_size=1, max_size=9),
@@ -80,6 +84,7 @@ def test_outcomes_equal_up_to_rounding_give_exactly_zero(base: str) -> None:
     assert credited.metrics["credit/zero_groups"] == 1.0
 
 
+@quick
 @given(outcomes=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=16))
 def test_advantages_stay_bounded_however_close_the_outcomes(outcomes: list[float]) -> None:
     # The largest z-score of n values: all but one equal.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scored import episode, group, scored, turn
@@ -14,6 +14,9 @@ from scored import episode, group, scored, turn
 from agentgym.registry import credits
 from agentgym.trainers.credit import Credit
 from agentgym.types import Episode, Group, Status
+
+quick = settings(max_examples=50, deadline=None)
+"""No deadline: other load must not fail a test."""
 
 SCHEMES = sorted(credits)
 
@@ -38,6 +41,7 @@ def make(name: str) -> Credit:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
+@quick
 @given(st.lists(member, max_size=4), st.lists(member, min_size=1, max_size=3), st.randoms())
 def test_failed_members_leave_the_others_exactly_as_in_the_group_without_them(
     name: str, healthy: list[Episode], broken: list[Episode], random: Random
@@ -52,6 +56,7 @@ def test_failed_members_leave_the_others_exactly_as_in_the_group_without_them(
 
 
 @pytest.mark.parametrize("name", SCHEMES)
+@quick
 @given(groups_of_members)
 def test_a_group_is_credited_as_if_it_were_alone(name: str, rows: list[list[Episode]]) -> None:
     groups = [group(*row) for row in rows]
@@ -60,6 +65,7 @@ def test_a_group_is_credited_as_if_it_were_alone(name: str, rows: list[list[Epis
 
 
 @pytest.mark.parametrize("name", SCHEMES)
+@quick
 @given(groups_of_members)
 def test_there_is_one_advantage_for_every_turn_of_every_valid_member(
     name: str, rows: list[list[Episode]]
@@ -79,6 +85,7 @@ def test_nothing_to_credit_is_no_error(name: str, groups: tuple[Group, ...]) -> 
 
 
 @pytest.mark.parametrize("name", SCHEMES)
+@quick
 @given(gains=st.lists(st.floats(-1e-7, 1e-7), min_size=2, max_size=4), noise=st.floats(0, 1e-9))
 def test_groups_without_a_difference_give_exactly_zero(
     name: str, gains: list[float], noise: float

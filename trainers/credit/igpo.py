@@ -27,7 +27,7 @@ class Igpo(BaseModel):
     """Turn k gets `sum over j >= k of gamma^(j - k) z_j`, to the end of its episode.
 
     `z_j` is the information gain of turn j, normalised among all gains of the group (members and
-    turns together); on the last turn it is the outcome, normalised among the outcomes. A turn
+    turns together), and on the last turn the outcome, normalised among the outcomes. A turn
     without a gain adds 0 and still counts for the discount. In a group of one the gains are still
     compared, with each other.
 
@@ -48,8 +48,8 @@ class Igpo(BaseModel):
     eps: float = Field(default=1e-6, ge=0)
     """Added to the divisor; the released code's value."""
     min_spread: float = Field(default=1e-4, gt=0)
-    """A pool whose values are closer than this gives 0; the released code's floor under its
-    deviation, which there lets through rounding noise, up to 10,000 times enlarged."""
+    """A pool whose values are closer than this gives 0. The released code has the number as a
+    floor under the deviation, which enlarges rounding noise up to 10,000 times."""
 
     def _normalize(self, values: FloatArray, group: IntArray, num_groups: int) -> FloatArray:
         return normalize(

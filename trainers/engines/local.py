@@ -16,7 +16,7 @@ import torch
 
 from agentgym.engine import Generation, Request
 from agentgym.errors import AgentGymError, EngineError, boundary
-from agentgym.trainers.attention import packed_forward
+from agentgym.trainers import attention
 from agentgym.trainers.engines.packed import Packed, Piece
 from agentgym.trainers.engines.sampling import sample
 from agentgym.trainers.engines.slots import Slots
@@ -68,12 +68,16 @@ class LocalEngine:
             context: the longest sequence in tokens; None is what the model was made for.
             max_episodes: so many are kept at once; others wait, in order, for a release.
             max_step_tokens: more new tokens than this are read in several steps.
+
+        Raises:
+            UsageError: the architecture does not let us do its attention.
         """
+        attention.install(policy.model)
         self._policy = policy
         self._context = context or policy.context
         self._max_episodes = max_episodes
         self._max_step_tokens = max(max_step_tokens, max_episodes)
-        self._slots = Slots(policy.model)
+        self._slots = Slots(policy.model, max_slots=max_episodes, max_length=self._context)
         self._rows: dict[EpisodeId, _Row] = {}
         self._jobs: dict[EpisodeId, _Job] = {}
         self._driver: asyncio.Task[None] | None = None
@@ -90,7 +94,8 @@ class LocalEngine:
             return Generation(ids=(), logprobs=(), finish="length")
         if request.episode in self._jobs:
             raise EngineError(f"{request.episode} has a request under way already")
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Generation] = loop.create_future()
         job = _Job(request=request, future=future, room=room, tokens=list(request.ids))
         self._jobs[request.episode] = job
         self._wake()
@@ -167,7 +172,7 @@ class LocalEngine:
         longest = max(piece.start + len(piece.ids) for piece in pieces)
         self._slots.reserve(len(self._rows), longest)
         packed = Packed(self._slots, pieces)
-        hidden_TH = packed_forward(
+        hidden_TH = attention.packed_forward(
             self._policy.model.base_model, packed.token_ids, packed.position_ids, attend=packed
         )
         for (_, row), piece in zip(placed, pieces, strict=True):

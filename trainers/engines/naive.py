@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
@@ -41,7 +43,7 @@ class NaiveEngine:
         """Nothing is kept between turns."""
 
     def _run(self, request: Request, room: int) -> Generation:
-        model = self._policy.model
+        model: Any = self._policy.model
         draw = _Draw(request)
         # A model's own generation settings (top-p, penalties) would fill what is left unsaid.
         config = GenerationConfig(
@@ -66,7 +68,7 @@ class NaiveEngine:
         )
 
 
-class _Draw(LogitsProcessor):  # type: ignore[misc]
+class _Draw(LogitsProcessor):
     """Draws the token itself and leaves greedy search no choice."""
 
     def __init__(self, request: Request) -> None:

@@ -19,7 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from agentgym.trainers.engines.slots import Slots
 
 ROUND_L = 16
-"""Lengths are rounded up to this, so that a row's sum does not depend on the longest of others."""
+"""Lengths are rounded up to this many keys, a whole number of vector lanes and of cache lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +148,14 @@ def _attend(
     query_BQND[bucket.row, bucket.column] = own
     output = scaled_dot_product_attention(
         query_BQND.transpose(1, 2).reshape(size, num_kv_heads, -1, head_dim),
-        keys[bucket.slots, :, : bucket.length],
-        values[bucket.slots, :, : bucket.length],
+        _take(keys[:, :, : bucket.length], bucket.slots),
+        _take(values[:, :, : bucket.length], bucket.slots),
         attn_mask=bucket.mask_B1QL,
         scale=scaling,
     )
     output_BNQD = output.view(size, num_heads, width, head_dim)
     return output_BNQD[bucket.row, :, bucket.column]
+
+
+def _take(cached: Tensor, slots: slice | Tensor) -> Tensor:
+    return cached[slots] if isinstance(slots, slice) else cached.index_select(0, slots)

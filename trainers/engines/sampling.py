@@ -24,8 +24,7 @@ def uniforms(seeds: Sequence[int], indices: Sequence[int]) -> npt.NDArray[np.flo
     # The seed is mixed first: the streams of two seeds are then no shifts of each other.
     bits_B = _mix(_mix(seeds_B) + (indices_B + np.uint64(1)) * GOLDEN)
     # 52 bits: times a total of double precision it still rounds below that total.
-    uniforms_B: npt.NDArray[np.float64] = (bits_B >> np.uint64(12)) * 2.0**-52
-    return uniforms_B
+    return (bits_B >> np.uint64(12)).astype(np.float64) * 2.0**-52
 
 
 def _mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -63,9 +62,7 @@ def sample(
         sums_BV = probs_BV.cumsum(-1, dtype=torch.float64)
         draws_B = torch.from_numpy(uniforms(seeds, indices)).to(device)
         # "right" skips tokens of probability 0: their sum equals the one before.
-        drawn_B = torch.searchsorted(
-            sums_BV, draws_B[:, None] * sums_BV[:, -1:], right=True
-        )[:, 0]
+        drawn_B = torch.searchsorted(sums_BV, draws_B[:, None] * sums_BV[:, -1:], right=True)[:, 0]
         chosen_B = torch.where(warmth_B > 0, drawn_B, greedy_B)
     picked_B = logprobs_BV.gather(-1, chosen_B[:, None])[:, 0]
     return chosen_B.tolist(), picked_B.tolist()

@@ -13,10 +13,12 @@ COLUMNS = 64
 class Slots:
     """Keys and values of all layers in one tensor `[2, layers, slots, kv_heads, tokens, head_dim]`.
 
-    It grows by doubling, so that growing costs little in all, and never shrinks.
+    It grows by doubling up to its limits, so that growing costs little in all; it never shrinks.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, max_slots: int, max_length: int) -> None:
+        self._max_slots = max_slots
+        self._max_columns = _round_up(max_length)
         config = model.config
         num_heads = config.num_attention_heads
         num_kv_heads = config.num_key_value_heads or num_heads
@@ -45,19 +47,24 @@ class Slots:
 
     @torch.inference_mode()
     def reserve(self, num_slots: int, length: int) -> None:
-        """Make room for this many slots of this many tokens."""
-        old_slots, old_columns = self._store.shape[2], self._store.shape[4]
-        columns = -(-length // COLUMNS) * COLUMNS
-        if num_slots <= old_slots and columns <= old_columns:
-            return
+        """Make room for this many slots of this many tokens, both within the limits."""
         shape = list(self._store.shape)
-        shape[2] = old_slots if num_slots <= old_slots else max(num_slots, 2 * old_slots)
-        shape[4] = old_columns if columns <= old_columns else max(columns, 2 * old_columns)
-        grown = self._store.new_zeros(shape)
-        grown[:, :, :old_slots, :, :old_columns] = self._store
-        self._store = grown
+        old_slots, old_columns = shape[2], shape[4]
+        columns = _round_up(length)
+        if num_slots > old_slots:
+            shape[2] = min(max(num_slots, 2 * old_slots), self._max_slots)
+        if columns > old_columns:
+            shape[4] = min(max(columns, 2 * old_columns), self._max_columns)
+        if shape != list(self._store.shape):
+            grown = self._store.new_zeros(shape)
+            grown[:, :, :old_slots, :, :old_columns] = self._store
+            self._store = grown
 
     @torch.inference_mode()
     def move(self, source: int, target: int, *, length: int) -> None:
         """Copy the first `length` tokens of a slot over another."""
         self._store[:, :, target, :, :length] = self._store[:, :, source, :, :length]
+
+
+def _round_up(length: int) -> int:
+    return -(-length // COLUMNS) * COLUMNS

@@ -1,0 +1,149 @@
+"""An episode as one row of a Parquet file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status, Turn
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SCHEMA_VERSION = "1"
+TEXTS = ("task_id", "panel_hash", "env", "system_prompt")
+NUMBERS = ("seed", "score", "success", "policy_version")
+"""Fields of an episode that are columns as they are."""
+
+
+def schema() -> pyarrow.Schema:
+    """The columns of an episode file."""
+    import pyarrow as pa
+
+    text, number, integer, binary = pa.string(), pa.float64(), pa.int64(), pa.binary()
+    observation = pa.struct({"text": text, "choices": pa.list_(text), "key": text})
+    turn = pa.struct(
+        {
+            "segment": pa.int32(),
+            "prompt_ids": pa.list_(pa.int32()),
+            "action_ids": pa.list_(pa.int32()),
+            "logprobs": pa.list_(number),
+            "finish": text,
+            "text": text,
+            "action": text,
+            "invalid": text,
+            "observation": observation,
+            "reward": number,
+            "channels": pa.map_(text, number),
+            "values": pa.list_(number),
+            "seconds": number,
+        }
+    )
+    columns: dict[str, Any] = {
+        "step": pa.int32(),
+        "group": pa.int32(),
+        "member": pa.int32(),
+        "task_id": text,
+        "panel_hash": text,
+        "env": text,
+        "seed": integer,
+        "system_prompt": text,
+        "first": observation,
+        "turns": pa.list_(turn),
+        "images": pa.list_(binary),
+        "status": text,
+        "score": number,
+        "success": pa.bool_(),
+        "policy_version": pa.int32(),
+        "error": pa.struct({"type": text, "phase": text, "message": text}),
+        "advantages": pa.list_(number),
+    }
+    return pa.schema(columns, metadata={"agentgym.schema": SCHEMA_VERSION})
+
+
+def _plain(text: str | None) -> str | None:
+    """The text as valid UTF-8; lone surrogates, which Parquet cannot hold, become '?'."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _shown(observation: Observation) -> dict[str, Any]:
+    choices = observation.choices
+    return {
+        "text": _plain(observation.text),
+        "choices": None if choices is None else [_plain(choice) for choice in choices],
+        "key": _plain(observation.key),
+    }
+
+
+def _seen(row: Mapping[str, Any], image: bytes | None) -> Observation:
+    choices = row["choices"]
+    return Observation(
+        text=row["text"],
+        choices=None if choices is None else tuple(choices),
+        image=image,
+        key=row["key"],
+    )
+
+
+def to_row(episode: Episode) -> dict[str, Any]:
+    """The episode as one Parquet row; pictures in a column of their own, first, then per turn."""
+    turns = []
+    for turn in episode.turns:
+        row = {name: getattr(turn, name) for name in Turn.__dataclass_fields__}
+        row["observation"] = _shown(turn.observation)
+        row["channels"] = list(turn.channels.items())
+        row |= {name: _plain(row[name]) for name in ("text", "action", "invalid")}
+        turns.append(row)
+    first = episode.first
+    images = [first.image if first else None] + [t.observation.image for t in episode.turns]
+    error = asdict(episode.error) if episode.error else None
+    return {
+        **{name: _plain(getattr(episode, name)) for name in TEXTS},
+        **{name: getattr(episode, name) for name in NUMBERS},
+        "step": episode.id.step,
+        "group": episode.id.group,
+        "member": episode.id.member,
+        "first": _shown(first) if first else None,
+        "turns": turns,
+        "images": images,
+        "status": str(episode.status),
+        "error": error and {name: _plain(text) for name, text in error.items()},
+        "advantages": episode.advantages,
+    }
+
+
+def _turn(row: Mapping[str, Any], image: bytes | None) -> Turn:
+    values = row["values"]
+    return Turn(
+        segment=row["segment"],
+        prompt_ids=tuple(row["prompt_ids"]),
+        action_ids=tuple(row["action_ids"]),
+        logprobs=tuple(row["logprobs"]),
+        finish=row["finish"],
+        text=row["text"],
+        action=row["action"],
+        invalid=row["invalid"],
+        observation=_seen(row["observation"], image),
+        reward=row["reward"],
+        channels=dict(row["channels"]),
+        values=None if values is None else tuple(values),
+        seconds=row["seconds"],
+    )
+
+
+def from_row(row: Mapping[str, Any]) -> Episode:
+    """The episode of one Parquet row: the inverse of `to_row`."""
+    images = row["images"]
+    advantages = row["advantages"]
+    return Episode(
+        **{name: row[name] for name in TEXTS + NUMBERS},
+        id=EpisodeId(step=row["step"], group=row["group"], member=row["member"]),
+        first=_seen(row["first"], images[0]) if row["first"] is not None else None,
+        turns=tuple(
+            _turn(turn, image) for turn, image in zip(row["turns"], images[1:], strict=True)
+        ),
+        status=Status(row["status"]),
+        error=ErrorInfo(**row["error"]) if row["error"] is not None else None,
+        advantages=None if advantages is None else tuple(advantages),
+    )

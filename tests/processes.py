@@ -1,0 +1,29 @@
+"""Which processes live below this one, and waiting for some to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import psutil
+
+
+def children() -> set[int]:
+    """The processes below this one."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def wait_gone(pids: Iterable[int], *, timeout_s: float = 10.0) -> list[int]:
+    """Those of the processes that still run when the time is over."""
+    until = time.monotonic() + timeout_s
+    while (alive := [pid for pid in pids if runs(pid)]) and time.monotonic() < until:
+        time.sleep(0.02)
+    return alive
+
+
+def runs(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

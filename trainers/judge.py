@@ -1,0 +1,76 @@
+"""Judging a run's newest model on a panel of the user's choice."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import transformers
+
+from agentgym import store
+from agentgym.env import env_class
+from agentgym.errors import StoreError, UsageError
+from agentgym.store import Run
+from agentgym.trainers import checkpoint, config, evaluate
+from agentgym.trainers.build import load_policy, make_agent, make_pool
+from agentgym.trainers.evaluate import figures
+from agentgym.trainers.world import World
+
+
+def judge(
+    run: Run, *, split: str | None, tasks: int | None, samples: int, greedy: bool
+) -> dict[str, Any]:
+    """Play a panel with the newest sound checkpoint of a run, and keep the episodes in the run.
+
+    The noise is that of the run's own evaluations: the same panel gives the same episodes.
+
+    Args:
+        split: None is the split that the run was judged on.
+        tasks: only the first so many; None is all of them.
+
+    Returns:
+        The figures, with `panel`, `step` (the train steps behind the model) and `file`.
+
+    Raises:
+        UsageError: the folder holds no run, or the environment has no such split.
+        StoreError: no sound checkpoint is there.
+    """
+    path = run.folder / "config.yaml"
+    if not path.is_file():
+        raise UsageError(f"'{run.folder}' holds no run: it has no config.yaml")
+    recipe = config.validate(config.read_recipe(str(path)))
+    found, complaints = checkpoint.find_latest(run.folder)
+    for complaint in complaints:
+        print(f"skipped a damaged checkpoint: {complaint}", file=sys.stderr)
+    if found is None:
+        raise StoreError(f"'{run.folder}' has no sound checkpoint to judge")
+    split = split or recipe.env.eval
+    panel = env_class(recipe.env.id).panel(split)
+    if tasks is not None:
+        panel = panel.head(tasks)
+    transformers.utils.logging.disable_progress_bar()
+    step = checkpoint.check(found)
+    agent, _ = make_agent(recipe, load_policy(recipe, str(found)))
+    agent = replace(agent, policy_version=step, temperature=0.0 if greedy else 1.0)
+    pool = make_pool(recipe)
+    groups = evaluate.evaluate(
+        pool,
+        agent,
+        panel,
+        step=step,
+        seed=recipe.seed,
+        size=samples,
+        world=World(rank=0, size=1),
+    )
+    asyncio.run(pool.close())
+    name = f"judge-{step:06d}-{split.replace('/', '-')}-{'greedy' if greedy else 'sampled'}"
+    store.write_episodes(
+        run.folder / "episodes" / f"{name}.parquet",
+        chain.from_iterable(group.episodes for group in groups),
+    )
+    result = figures(groups, panel).summary()
+    result["panel"] = {"name": panel.name, "hash": panel.hash, "tasks": len(panel)}
+    return result | {"step": step, "file": name}
