@@ -77,7 +77,7 @@ lint: setup
 
 test: setup-test lint
 	$(BIN)/pytest -q $(ARGS)
-	$(REAL)/bin/pytest -q -m alfworld tests/envs
+	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py
 
 differential: $(REAL)/.ready
 	$(REAL)/bin/python -m tests.alfworld_differential --games 200 --commands 40 $(ARGS)

@@ -40,9 +40,11 @@ def main(words: Sequence[str] | None = None) -> int:
     if rest and not getattr(options, "overrides", False):
         parser.error(f"unknown option '{rest[0]}'; see 'agentgym {options.verb} --help'")
     try:
-        return int(options.run(options, rest) or 0)
+        code = int(options.run(options, rest) or 0)
+        sys.stdout.flush()  # a reader that left is noticed here, not at exit
+        return code
     except UsageError as error:
-        print(f"agentgym: {error}", file=sys.stderr)
+        print(f"agentgym: {' '.join(str(error).split())}", file=sys.stderr)
         return USAGE_EXIT
     except AgentGymError as error:
         print(f"agentgym: {type(error).__name__}: {error}", file=sys.stderr)

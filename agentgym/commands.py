@@ -44,6 +44,8 @@ def train(
 ) -> int:
     """Run a recipe and say where its report is."""
     overrides = load("agentgym.trainers.config:parse_overrides")(words)
+    # Most mistakes show here, before the import of torch takes its seconds.
+    load("agentgym.trainers.config:resolve")(recipe, overrides)
     result = load("agentgym.trainers.run:train")(
         recipe, out=out, resume=resume, force=force, control=control, **overrides
     )
@@ -82,9 +84,9 @@ def evaluate(
     as_json: bool,
 ) -> int:
     """Play a panel with a run's newest model."""
-    result = load("agentgym.trainers.judge:judge")(
-        store.open(folder), split=split, tasks=tasks, samples=samples, greedy=greedy
-    )
+    run = store.open(folder)
+    judge = load("agentgym.trainers.judge:judge")
+    result = judge(run, split=split, tasks=tasks, samples=samples, greedy=greedy)
     if as_json:
         print_json(result)
         return 0
@@ -92,6 +94,7 @@ def evaluate(
     print(f"{result['panel']['name']} {result['panel']['hash']}, {result['n']} tasks")
     print(f"success {result['success']:.1%} [{low:.1%}, {high:.1%}], score {result['score']:.3f}")
     show_table(("type", "success"), [(k, f"{v:.1%}") for k, v in result["by_type"].items()])
+    print(f"read an episode: agentgym replay {folder} --file {result['file']}")
     return 0
 
 
@@ -256,7 +259,10 @@ def show_table(head: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     table = Table(*head, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(printable("-" if cell is None else str(cell)) for cell in row))
-    console.print(table, markup=False)
+    # Not printed by rich itself: it would make a reader that left an error.
+    with console.capture() as captured:
+        console.print(table, markup=False)
+    print(captured.get(), end="")
 
 
 def print_json(value: Any) -> None:

@@ -20,6 +20,10 @@ SPLIT = "\ue0f0\ue0f1"
 """Two private-use characters that mark where a control string inside an observation is cut."""
 CACHE_TEXTS = 65536
 """Environments repeat their sentences; so many encoded texts are kept."""
+SAID = "agentgym said"
+"""Stands for an action where only what a template puts around it is asked for."""
+PROBE = ("<think>\nfirst\n</think>\n\ngo", " padded \n", "", "<tool_call>x</tool_call>", "go")
+"""Actions that a template which rewrites history or trims messages would not leave as they are."""
 
 
 class Template(Protocol):
@@ -171,6 +175,28 @@ class Renderer:
         self._encode_piece = lru_cache(maxsize=CACHE_TEXTS)(
             lambda text: tuple(template.encode(text))
         )
+        self.joint_ids = lru_cache(maxsize=CACHE_TEXTS)(self._joint_ids)
+        """What comes between an action and the next, where `appends`."""
+        self.appends = history is None and self._find_appends()
+        """Whether a prompt is the last one, the action, and a text that hangs on neither: then
+        only that text is rendered. Otherwise every prompt is rendered whole and compared."""
+
+    def _find_appends(self) -> bool:
+        talk = [Message(role="system", content="s"), Message(role="user", content="0")]
+        text = self.template.render(talk)
+        for number, action in enumerate(PROBE, start=1):
+            seen = Message(role="user", content=str(number))
+            talk += [Message(role="assistant", content=action), seen]
+            text += action + self._joint(seen.content)
+        return text == self.template.render(talk)
+
+    def _joint(self, content: str) -> str:
+        talk = [Message(role="user", content="0"), Message(role="assistant", content=SAID)]
+        talk.append(Message(role="user", content=content))
+        return self.template.render(talk).partition(SAID)[2]
+
+    def _joint_ids(self, content: str, ended: str) -> tuple[int, ...]:
+        return self.encode(self._joint(content).removeprefix(ended))
 
     def start(self, system_prompt: str) -> Conversation:
         """A conversation that has not begun."""
@@ -185,7 +211,8 @@ class Renderer:
 
     def cut_controls(self, text: str) -> str:
         """The text with a `SPLIT` inside every control string."""
-        text = text.replace(SPLIT, "")
+        # No tokenizer takes lone surrogates, and an environment may echo any string.
+        text = text.encode("utf-8", "replace").decode("utf-8").replace(SPLIT, "")
         for control in self.template.control:
             if control in text:
                 text = text.replace(control, control[:1] + SPLIT + control[1:])
@@ -217,21 +244,30 @@ class Conversation:
         """Add an observation; what the model must see next."""
         content = self._renderer.user_text(observation)
         self._talk.append(Message(role="user", content=content))
-        messages = self._system + self._window()
-        text = self._renderer.template.render(messages)
-        added = self._find_added(text)
-        if added is None:
-            new_ids = self._renderer.encode(text)
-            self._segment += len(self._talk) > 1
-            self._ids = new_ids
-        else:
-            new_ids = self._renderer.encode(added)
+        window = self._window()
+        if self._renderer.appends and len(self._talk) > 1:
+            new_ids = self._renderer.joint_ids(content, self._ended)
             self._ids += new_ids
-        self._text = text
-        plain = tuple(
-            Message(role=m.role, content=m.content.replace(SPLIT, "")) for m in messages
+        else:
+            new_ids = self._rerender(window)
+        return Prompt(
+            segment=self._segment,
+            new_ids=new_ids,
+            ids=self._ids,
+            messages=tuple(_plain(message) for message in (*self._system, *window)),
         )
-        return Prompt(segment=self._segment, new_ids=new_ids, ids=self._ids, messages=plain)
+
+    def _rerender(self, window: Sequence[Message]) -> tuple[int, ...]:
+        """Render the whole prompt; append what is new, or begin a segment with all of it."""
+        text = self._renderer.template.render([*self._system, *window])
+        added = self._find_added(text)
+        new_ids = self._renderer.encode(text if added is None else added)
+        if added is None:
+            self._segment += len(self._talk) > 1
+            self._ids = ()
+        self._ids += new_ids
+        self._text = text
+        return new_ids
 
     def act(self, action_ids: Sequence[int]) -> str:
         """Add the model's action, as sampled; its text without the end token."""
@@ -260,3 +296,9 @@ class Conversation:
             if rest.startswith(form):
                 return rest[len(form) :].removeprefix(self._ended)
         return None
+
+
+def _plain(message: Message) -> Message:
+    if SPLIT not in message.content:
+        return message
+    return Message(role=message.role, content=message.content.replace(SPLIT, ""))

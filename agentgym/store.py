@@ -74,6 +74,7 @@ def write_parquet(path: Path, rows: list[dict[str, Any]], schema: pyarrow.Schema
 
     def write(target: Path) -> None:
         pq.write_table(table, target, compression="zstd", row_group_size=ROW_GROUP_EPISODES)
+        path.unlink(missing_ok=True)  # beside the new digest an old file would look damaged
         write_text(_digest_path(path), f"{digest_of(target)}  {path.name}\n")
 
     write_file(path, write)

@@ -85,26 +85,32 @@ def is_near(world: World, item: str) -> bool:
     return world.here is not None and item in world.contents[world.here]
 
 
-def classify(world: World, command: str) -> str:
-    """The cell of a command in a state; "several" when it fails for more than one reason."""
+def classify(world: World, command: str) -> tuple[str, bool]:
+    """The cell of a command in a state, and whether by this table the command works.
+
+    The cell is "several" when it fails for more than one reason.
+    """
     verb, _, rest = command.partition(" ")
-    first, _, second = rest.removeprefix("to ").partition(f" {JOINTS.get(verb)} ")
-    items = {item for content in world.contents.values() for item in content} | {world.held}
     if command in _SPEECHES:
-        return _SPEECHES[command](world)
-    if verb == "examine" and first in world.contents:
-        return _examine_place(world, first)
-    if verb == "examine" and first in items:
-        return _examine_item(world, first)
-    if verb == "go" and rest.startswith("to ") and first not in world.contents:
-        return "go: no such place"
+        return _SPEECHES[command](world), True
+    items = {item for content in world.contents.values() for item in content} | {world.held}
+    if verb == "examine" and rest in world.contents:
+        return _examine_place(world, rest), rest == world.here
+    if verb == "examine" and rest in items:
+        return _examine_item(world, rest), rest == world.held
+    if verb == "go":
+        to, _, rest = rest.partition(" ")
+        if to == "to" and rest not in world.contents:
+            return "go: no such place", False
+    first, _, second = rest.partition(f" {JOINTS.get(verb)} ")
     firsts = world.contents if verb in ("go", "open", "close") else items
     seconds = items if verb == "slice" else world.contents
-    if verb not in _CASES or first not in firsts or (second and second not in seconds):
-        return "nonsense"
+    if verb not in _CASES or first not in firsts or (verb in JOINTS and second not in seconds):
+        return "nonsense", False
     variant, reasons = _CASES[verb](world, first, second)
     failed = [reason for reason, fails in reasons.items() if fails]
-    return f"{verb}: {failed[0] if failed else variant}" if len(failed) < 2 else "several"
+    cell = f"{verb}: {failed[0] if failed else variant}" if len(failed) < 2 else "several"
+    return cell, not failed
 
 
 _SPEECHES: dict[str, Callable[[World], str]] = {

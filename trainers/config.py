@@ -285,8 +285,13 @@ def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
     Raises:
         UsageError: an unknown recipe, key or value; one line that names it and the nearest.
     """
-    data = merge(read_recipe(name), overrides or {})
-    return validate(data)
+    # A plug-in's keys may be given without its name, which is then the default one.
+    plugins = {
+        section: field.default.model_dump()
+        for section, field in Recipe.model_fields.items()
+        if isinstance(field.default, PluginConfig)
+    }
+    return validate(merge(merge(plugins, read_recipe(name)), overrides or {}))
 
 
 def validate(data: Mapping[str, Any]) -> Recipe:

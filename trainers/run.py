@@ -120,6 +120,8 @@ def _find_report(folder: Path) -> dict[str, Any] | None:
 def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     """The recipe of the run to go on with; None where one begins.
 
+    A run without a checkpoint begins anew: what stopped it may have been its recipe.
+
     Raises:
         UsageError: the folder is neither free, nor a run to go on with or to replace.
     """
@@ -131,6 +133,8 @@ def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     if not path.is_file():
         raise UsageError(f"'{folder}' is not empty and holds no run; choose another folder")
     if resume:
+        if not any((folder / "checkpoints").glob("step-*")):
+            return None
         return config.validate(config.read_recipe(str(path)))
     if not force:
         raise UsageError(

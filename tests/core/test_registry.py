@@ -102,7 +102,7 @@ def test_a_class_can_be_named_by_its_path() -> None:
     assert env_class("broken_envs:Sound").__name__ == "Sound"
     env = make("broken_envs:Sound")
     assert env.spec is not None
-    assert env.spec.id == "local/Sound-v0"
+    assert env.spec.id == "local/broken_envs.Sound-v0"
     assert env.spec.max_episode_steps == 30
 
 

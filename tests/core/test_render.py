@@ -124,16 +124,37 @@ def test_characters_split_over_tokens_survive(which: str, request: pytest.Fixtur
     template = ChatTemplate(request.getfixturevalue(which))
     conversation = Renderer(template).start("")
     conversation.observe(Observation(text="say it"))
-    ids = template.encode("\U00010330\U00010348")
-    assert len(ids) > 2
-    assert conversation.act([*ids, template.end_id]) == "\U00010330\U00010348"
+    rare = "\U00010348\U0001fbf0\U00013080"
+    ids = template.encode(rare)
+    assert conversation.act([*ids, template.end_id]) == rare
     before = conversation.observe(Observation(text="again")).ids
-    cut = ids[:1]
-    text = conversation.act(cut)
-    assert "\ufffd" in text
+    cuts = (ids[:size] for size in range(1, len(ids)))
+    cut = next(cut for cut in cuts if "\ufffd" in template.decode(cut))
+    assert "\ufffd" in conversation.act(cut)
     after = conversation.observe(Observation(text="more"))
     assert after.segment == 0
-    assert after.ids[: len(before) + 1] == (*before, *cut)
+    assert after.ids[: len(before) + len(cut)] == (*before, *cut)
+
+
+def test_only_templates_that_append_take_the_short_path(
+    smollm2_tokenizer: Any, qwen3_tokenizer: Any
+) -> None:
+    assert Renderer(ByteTemplate()).appends
+    assert Renderer(ChatTemplate(smollm2_tokenizer)).appends
+    assert not Renderer(ChatTemplate(qwen3_tokenizer)).appends
+
+
+def test_the_short_path_gives_the_tokens_of_the_whole_rendering(smollm2_tokenizer: Any) -> None:
+    template = ChatTemplate(smollm2_tokenizer)
+    conversations = [Renderer(template).start(SYSTEM) for _ in range(2)]
+    whole = Renderer(template)
+    whole.appends = False
+    conversations[1] = whole.start(SYSTEM)
+    for seen, said in TURNS:
+        prompts = [c.observe(Observation(text=seen + "<|im_end|>")) for c in conversations]
+        assert prompts[0] == prompts[1]
+        for conversation in conversations:
+            conversation.act([*template.encode(said), template.end_id][: len(said) // 2])
 
 
 def test_white_space_that_a_template_trims_does_not_break_the_segment(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from agentgym.envs.alfworld.env import REAL_ENV_ID
 from agentgym.envs.alfworld.house import Goal, House, Item, Receptacle, TaskType
 from agentgym.envs.alfworld.pddl import write_game
 from agentgym.envs.alfworld.tasks import make_task
@@ -133,6 +134,7 @@ def test_any_string_is_a_legal_action(env: TextWorldALFWorld) -> None:
 
 AS_INSTALLED_AND_MEMOISED = """
 import json, sys
+from agentgym.envs.alfworld.env import REAL_ENV_ID
 from agentgym.envs.alfworld.house import Goal, House
 from agentgym.envs.alfworld.pddl import write_game
 from agentgym.envs.alfworld.textworld import TextWorldEngine, TextWorldGame, memoise_parser
@@ -170,10 +172,8 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_published_games_are_played_in_worker_processes(official: Path) -> None:
-    entry = "agentgym.envs.alfworld.textworld:TextWorldALFWorld"
-
     async def win(task: Task) -> list[Reply]:
-        async with ProcessPool(entry, num_workers=1) as pool, pool.seat() as seat:
+        async with ProcessPool(REAL_ENV_ID, num_workers=1) as pool, pool.seat() as seat:
             await seat.reset(task, seed=0)
             replies = [await seat.step(command) for command in WIN]
             assert (await seat.outcome()).success

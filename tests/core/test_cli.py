@@ -1,0 +1,376 @@
+"""The command line: every verb, its JSON, and wrong input in one line with exit code 2."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agentgym import store
+from agentgym.cli import main
+from agentgym.engine import Request
+from agentgym.env import env_class, turn_env_ids
+from agentgym.pool import InlinePool
+from agentgym.render import ByteTemplate, Renderer
+from agentgym.rollout import Agent, Start, play_group
+from agentgym.trainers.config import recipe_names
+from agentgym.trainers.engines.scripted import ScriptedEngine
+from agentgym.types import Episode, EpisodeId
+
+BOX = "agentgym/Box-v0"
+VERBS = ("train", "eval", "envs", "check", "play", "replay", "episodes", "doctor")
+READ_VERBS = {"eval": ["X"], "envs": [], "check": ["X"], "replay": ["X"], "episodes": ["X"]}
+
+
+def call(*words: str) -> int:
+    """The exit code of a command."""
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as leaving:
+        assert isinstance(leaving.code, int)
+        return leaving.code
+
+
+def refuse(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 2) -> str:
+    """The one line that a wrong command prints."""
+    assert call(*words) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("agentgym: ")
+    return line
+
+
+def say(request: Request) -> str:
+    """Member 0 wins, member 1 beeps and is lost."""
+    lines = [["run cat note", "\x1b[31mbeep\x07", f"submit {WORD}"], ["dance", "raise"]]
+    return lines[request.episode.member][request.turn]
+
+
+WORD = env_class(BOX).panel("gen1/train").tasks[0].id
+
+
+def box_episodes(step: int) -> tuple[Episode, ...]:
+    """A group of two as a train step would store it."""
+    agent = Agent(
+        engine=ScriptedEngine(say, encode=lambda text: (*text.encode(), 258)),
+        renderer=Renderer(ByteTemplate()),
+        context=4000,
+        max_turn_tokens=50,
+    )
+    start = Start(
+        id=EpisodeId(step=step, group=0, member=0),
+        task=env_class(BOX).panel("gen1/train").tasks[0],
+        panel_hash="hash",
+        env=BOX,
+        seed=0,
+    )
+    won, lost = asyncio.run(play_group(InlinePool(BOX), agent, start, size=2)).episodes
+    turns = tuple(replace(turn, channels={"gain": 0.25, "none": None}) for turn in won.turns)
+    return replace(won, turns=turns, advantages=(0.0, -0.5, 1.0)), lost
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """A run of two train steps and an evaluation."""
+    for name, step in (("step-000000", 0), ("step-000001", 1), ("eval-000002-greedy", 2)):
+        store.write_episodes(tmp_path / "episodes" / f"{name}.parquet", box_episodes(step))
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(verb, "--help") == 0
+    assert f"agentgym {verb}" in capsys.readouterr().out
+
+
+def test_the_program_has_help_that_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n    {verb} " in shown for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "required: VERB"),
+        (["trian"], "invalid choice: 'trian' .*'train', 'eval'"),
+        (["envs", "--jsn"], "unknown option '--jsn'; see 'agentgym envs --help'"),
+        (["envs", "--js"], "unknown option '--js'"),
+        (["doctor", "now"], "unknown option 'now'"),
+        (["eval", "X", "--tasks", "0"], "--tasks: 0 is less than 1"),
+        (["eval", "X", "--samples", "-1"], "--samples: -1 is less than 1"),
+        (["eval", "X", "--samples", "two"], "--samples: invalid count value: 'two'"),
+        (["replay", "X", "--step", "one"], "--step: invalid int value: 'one'"),
+        (["replay"], "required: RUN"),
+        (["replay", "no/such"], "no run at 'no/such'"),
+        (["episodes", "no/such"], "no run at 'no/such'"),
+        (["eval", "no/such"], "no run at 'no/such'"),
+        (["check", "agentgym/Coridor-v0"], "did you mean 'agentgym/Corridor-v0'"),
+        (["check", "no_such_module:Env"], "no_such_module"),
+        (["check", "saying_env:Sayin"], "module 'saying_env' has no 'Sayin'"),
+        (["play", "agentgym/Coridor-v0"], "did you mean 'agentgym/Corridor-v0'"),
+        (["play", "agentgym/Corridor-v0", "--split", "gen1/unsen"], "did you mean 'gen1/unseen'"),
+        (["play", "agentgym/Corridor-v0", "--task", "99"], "unknown task of panel 'gen1/train'"),
+        (["train", "coridor"], "unknown recipe 'coridor'; did you mean 'corridor'"),
+        (["train", "corridor", "--train.stesp", "3"], "did you mean 'train.steps'"),
+        (["train", "corridor", "--credit.name", "slat"], "did you mean 'salt'"),
+        (["train", "corridor", "--env.id", "agentgym/Coridor-v0"], "agentgym/Corridor-v0"),
+        (["train", "corridor", "--train.steps"], "'--train.steps' needs a value"),
+        (["train", "corridor", "--print-config", "--seed", "x"], "'seed' is 'x'"),
+        (["train", "corridor", "--control", "--warm_start", "null"], "this recipe has none"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    line = refuse(capsys, *words)
+    assert re.search(said, line), line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_without_a_recipe_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train") == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n{name} " in shown for name in recipe_names())
+
+
+def test_the_printed_configuration_is_the_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("train", "corridor", "--train.steps", "3", "--print-config") == 0
+    printed = capsys.readouterr().out
+    assert yaml.safe_load(printed)["train"]["steps"] == 3
+    path = tmp_path / "again.yaml"
+    path.write_text(printed)
+    assert call("train", str(path), "--print-config") == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_an_existing_run_is_refused(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run_folder / "config.yaml").write_text("x")
+    line = refuse(capsys, "train", "corridor", "--out", run_folder)
+    assert "--resume goes on with it, --force replaces it" in line
+    assert str(run_folder) in line
+    assert store.open(run_folder).files()
+
+
+@pytest.mark.parametrize("option", ["--force", "--resume"])
+def test_a_folder_of_other_things_is_never_touched(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    line = refuse(capsys, "train", "corridor", "--out", tmp_path, option)
+    assert "is not empty and holds no run" in line
+    line = refuse(capsys, "train", "corridor", "--out", tmp_path / "thesis.txt", option)
+    assert "is a file; a run needs a folder" in line
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_run_is_not_replaced_for_a_recipe_that_cannot_run(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run_folder / "config.yaml").write_text("x")
+    words = ["train", "corridor", "--out", run_folder, "--force", "--credit.name", "slat"]
+    assert "did you mean 'salt'" in refuse(capsys, *words)
+    assert store.open(run_folder).files()
+
+
+def test_envs_lists_every_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("envs", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in rows] == list(turn_env_ids())
+    corridor = next(row for row in rows if row["id"] == "agentgym/Corridor-v0")
+    assert corridor == {
+        "id": "agentgym/Corridor-v0",
+        "max_turns": 12,
+        "splits": ["gen1/train", "gen1/unseen"],
+        "expert": "shortest path",
+        "about": "Take both keys, in either order, and open the door: reward 1, once.",
+    }
+    assert call("envs") == 0
+    shown = capsys.readouterr().out
+    assert all(row["id"] in shown and row["about"] in shown for row in rows)
+
+
+def test_check_says_which_promise_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("check", "broken_envs:Sound", "--json") == 0
+    sound = json.loads(capsys.readouterr().out)
+    assert all(row["ok"] for row in sound)
+    assert call("check", "broken_envs:Restless", "--json") == 1
+    broken = json.loads(capsys.readouterr().out)
+    failed = [row["name"] for row in broken if not row["ok"]]
+    assert failed
+    assert call("check", "broken_envs:Restless") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("FAIL")]
+    assert len(lines) == len(broken)
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """What a person types, then Ctrl-D."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_a_person_can_play_and_win(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "\nrun cat note\nsubmit fern\n")
+    assert call("play", BOX, "--task", "fern") == 0
+    shown = capsys.readouterr().out
+    assert "(no list of choices here)" in shown
+    assert "The word is fern." in shown
+    assert shown.endswith("success, score 1\n")
+
+
+def test_choices_are_listed_on_demand_and_a_person_can_leave(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "\n\x1b[2J\n")
+    assert call("play", "agentgym/Corridor-v0") == 0
+    shown = capsys.readouterr().out
+    assert "> east\ntake red key\ntake blue key\n" in shown
+    assert "You cannot do that." in shown
+    assert "\x1b" not in shown
+    assert "score" not in shown
+
+
+def test_an_environment_that_fails_while_a_person_plays_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "raise\n")
+    assert call("play", BOX) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("agentgym: EnvError: step: RuntimeError: boom")
+
+
+def test_replay_prints_the_last_step_turn_by_turn(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("replay", str(run_folder)) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"step=1/group=0/member=0  task {WORD}  {BOX}\nstatus success  score 1")
+    assert "  1 > run cat note    [reward 0, advantage +0.000, gain +0.250, none none]" in shown
+    assert f"  3 > submit {WORD}    [reward 0, advantage +1.000" in shown
+    assert "advantage -0.500" in shown
+    assert "invalid: no command" in shown
+    assert f"The word is {WORD}." in shown
+    assert not set(shown) & {"\x1b", "\x07"}
+    assert "?[31mbeep?" in shown
+
+
+def test_replay_shows_how_a_lost_episode_ended(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("replay", str(run_folder), "--step", "0", "--member", "1") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("step=0/group=0/member=1")
+    assert "status infra_error  score none" in shown
+    assert "ended by EnvError in turns: step: RuntimeError: boom boom" in shown
+
+
+def test_replay_as_json_is_the_stored_row(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("replay", str(run_folder), "--file", "eval-000002-greedy", "--json") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["step"], row["group"], row["member"]) == (2, 0, 0)
+    assert [turn["text"] for turn in row["turns"]][-1] == f"submit {WORD}"
+    assert row["advantages"] == [0.0, -0.5, 1.0]
+    assert row["images"] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--step", "7"], "unknown episode file 'step-000007'; did you mean 'step-00000"),
+        (["--file", "eval-000002-greed"], "did you mean 'eval-000002-greedy'"),
+        (["--group", "5"], "'step-000001' has no episode group=5/member=0"),
+        (["--member", "-1"], "'step-000001' has no episode group=0/member=-1"),
+    ],
+)
+def test_replay_names_what_is_not_there(
+    run_folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refuse(capsys, "replay", run_folder, *words)
+
+
+def test_episodes_is_a_table(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("episodes", str(run_folder)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == [
+        "file", "group", "member", "task_id", "status", "score", "turns", "advantage",
+    ]  # fmt: skip
+    assert len(lines) == 7
+    assert call("episodes", str(run_folder), "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0] == {
+        "file": "eval-000002-greedy", "group": 0, "member": 0, "task_id": WORD,
+        "status": "success", "score": 1.0, "turns": 3, "advantage": 0.167,
+    }  # fmt: skip
+    assert rows[1]["score"] is None
+
+
+def test_episodes_takes_any_query(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    query = "SELECT text, count(*) AS n FROM turns GROUP BY 1 ORDER BY ALL"
+    assert call("episodes", str(run_folder), "--sql", query, "--json") == 0
+    said = ["\x1b[31mbeep\x07", "dance", "run cat note", f"submit {WORD}"]
+    assert json.loads(capsys.readouterr().out) == [{"text": text, "n": 3} for text in said]
+    line = refuse(capsys, "episodes", run_folder, "--sql", "SELECT nothing FROM nowhere")
+    assert "the query failed: Catalog Error" in line
+
+
+def test_a_damaged_file_is_reported_and_the_others_are_shown(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = run_folder / "episodes" / "step-000001.parquet"
+    damaged.write_bytes(b"torn")
+    assert call("episodes", str(run_folder), "--json") == 0
+    captured = capsys.readouterr()
+    assert {row["file"] for row in json.loads(captured.out)} == {
+        "step-000000", "eval-000002-greedy",
+    }  # fmt: skip
+    assert "skipped" in captured.err
+    assert "step-000001.parquet" in captured.err.replace("\n", "")
+    assert call("replay", str(run_folder)) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("agentgym: StoreError: ")
+    assert str(damaged) in captured.err
+
+
+def test_doctor_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("doctor", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["python"] == sys.version.split()[0]
+    assert facts["cores"] >= 1
+    assert facts["duckdb"]
+    assert call("doctor") == 0
+    assert "duckdb" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", READ_VERBS)
+def test_every_read_verb_has_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    call(verb, *READ_VERBS[verb], "--json", "--help")
+    assert "--json" in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
+    command = [sys.executable, "-m", "agentgym.cli", "episodes", str(run_folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(timeout=60), said) == (0, b"")

@@ -1,0 +1,218 @@
+"""Recipes: typed, layered, and wrong input named in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentgym.env import env_class
+from agentgym.errors import UsageError
+from agentgym.trainers.build import check_recipe
+from agentgym.trainers.config import (
+    Recipe,
+    dump,
+    merge,
+    parse_overrides,
+    read_recipe,
+    recipe_names,
+    resolve,
+    validate,
+)
+
+
+def resolved(*words: str, name: str = "corridor") -> Recipe:
+    """The recipe that the command line would run."""
+    recipe = resolve(name, parse_overrides(words))
+    check_recipe(recipe)
+    return recipe
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_that_ships_is_sound_and_says_what_it_is(name: str) -> None:
+    recipe = resolved(name=name)
+    assert recipe.title
+    assert recipe.note
+    assert recipe.env.eval in env_class(recipe.env.id).splits()
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_dumped_recipe_reads_back_unchanged(name: str) -> None:
+    recipe = resolve(name, {"rewards": {"information_gain": {"prefix": "answer["}}})
+    assert validate(yaml.safe_load(dump(recipe))) == recipe
+
+
+def test_overrides_have_the_types_of_their_keys() -> None:
+    recipe = resolved(
+        "--train.steps", "7", "--train.lr", "3e-4", "--train.mask_truncated=false",
+        "--train.betas", "[0.5, 0.6]", "--warm_start", "null", "--model.path", "some/model",
+        "--render.history", "3", "--eval.tasks=5", "--title", "nan",
+    )  # fmt: skip
+    assert (recipe.train.steps, recipe.train.lr) == (7, 3e-4)
+    assert recipe.train.mask_truncated is False
+    assert recipe.train.betas == (0.5, 0.6)
+    assert recipe.warm_start is None
+    assert recipe.model.path == "some/model"
+    assert recipe.render.history == 3
+    assert recipe.eval.tasks == 5
+    assert recipe.title == "nan"
+    untouched = resolved()
+    assert recipe.train.group_size == untouched.train.group_size
+    assert recipe.env == untouched.env
+
+
+def test_a_plugin_of_another_name_does_not_inherit_keys() -> None:
+    assert resolved("--credit.key_window", "2").credit.args == {"key_window": 2}
+    renamed = resolve("corridor", {"credit": {"name": "grpo", "std": "none"}})
+    assert (renamed.credit.name, renamed.credit.args) == ("grpo", {"std": "none"})
+    over = merge({"credit": {"name": "salt", "key_window": 2}}, {"credit": {"name": "grpo"}})
+    assert over == {"credit": {"name": "grpo"}}
+
+
+def test_the_last_of_two_equal_options_counts() -> None:
+    assert parse_overrides(["--train.steps", "1", "--train.steps", "2"]) == {"train": {"steps": 2}}
+    assert parse_overrides(["--train", "5", "--train.steps", "2"]) == {"train": {"steps": 2}}
+    assert parse_overrides(["--train.steps", "2", "--train", "null"]) == {"train": None}
+
+
+BAD: dict[str, tuple[tuple[str, ...], str]] = {
+    "section": (("--trian.steps", "3"), "unknown key 'trian'; did you mean 'train'?"),
+    "key": (("--train.stesp", "3"), "unknown key 'train.stesp'; did you mean 'train.steps'?"),
+    "nested key": (
+        ("--warm_start.updatez", "3"),
+        "unknown key 'warm_start.updatez'; did you mean 'warm_start.updates'?",
+    ),
+    "key like no other": (("--render.zzz", "3"), "unknown key 'render.zzz'; known: history, show_"),
+    "type": (("--train.steps", "many"), "'train.steps' is 'many': Input should be a valid integer"),
+    "fraction": (("--train.steps", "2.5"), "'train.steps' is 2.5: .*fractional"),
+    "range": (("--train.lr", "0"), "'train.lr' is 0: Input should be greater than 0"),
+    "not a number": (("--train.lr", "nan"), "'train.lr' is 'nan': Input should be a finite number"),
+    "infinite": (("--train.lr", ".inf"), "'train.lr' is inf: Input should be a finite number"),
+    "choice": (
+        ("--env.pool", "procces"),
+        "'env.pool' is 'procces': Input should be 'inline' or 'process'",
+    ),
+    "union": (
+        ("--render.history", "0"),
+        "'render.history' is 0: Input should be 'all', or: .*greater than or equal to 1",
+    ),
+    "list": (("--train.betas", "[0.9, x]"), "'train.betas.1' is 'x': "),
+    "short list": (("--train.betas", "[0.9]"), "'train.betas.1' is missing"),
+    "section as value": (("--train", "5"), "'train' is 5: "),
+    "width": (("--model.hidden", "20"), "'model.hidden' is 20: Input should be a multiple of 8"),
+    "seed": (("--seed", "-1"), "'seed' is -1: "),
+    "large seed": (("--seed", str(2**63)), "'seed' is 9223372036854775808: "),
+    "no value": (("--train.steps",), "option '--train.steps' needs a value"),
+    "no value before another": (
+        ("--train.steps", "--train.lr", "1"),
+        "option '--train.steps' needs a value",
+    ),
+    "no option": (("--train.steps", "3", "corridor"), "'corridor' is not an option"),
+    "yaml": (("--train.betas", "[0.9"), r"option '--train.betas': cannot read the value '\[0.9'"),
+    "environment": (
+        ("--env.id", "agentgym/Coridor-v0"),
+        "unknown environment 'agentgym/Coridor-v0'; did you mean 'agentgym/Corridor-v0'?",
+    ),
+    "split": (("--env.eval", "gen1/unsee"), "'gen1/unsee'; did you mean 'gen1/unseen'?"),
+    "scheme": (("--credit.name", "slat"), "unknown credit scheme 'slat'; did you mean 'salt'?"),
+    "key of a scheme": (
+        ("--credit.key_windw", "3"),
+        "unknown key 'credit.key_windw'; did you mean 'credit.key_window'?",
+    ),
+    "value of a scheme": (
+        ("--credit.key_window", "0"),
+        "'credit.key_window' is 0: Input should be greater than or equal to 1",
+    ),
+    "loss": (("--loss.name", "pop"), "unknown loss 'pop'; did you mean 'ppo'?"),
+    "key of a loss": (("--loss.clip_hi", "0.3"), "did you mean 'loss.clip_high'?"),
+    "curriculum": (("--curriculum.name", "unifrom"), "did you mean 'uniform'?"),
+    "reward": (
+        ("--rewards.information_gian.into", "turn"),
+        "unknown reward 'information_gian'; did you mean 'information_gain'?",
+    ),
+    "key of a reward": (
+        ("--rewards.information_gain.prefx", "x"),
+        "unknown key 'rewards.information_gain.prefx'; "
+        "did you mean 'rewards.information_gain.prefix'?",
+    ),
+    "goal of a reward": (
+        ("--rewards.information_gain.into", "outcom"),
+        "'rewards.information_gain.into' is 'outcom': Input should be 'outcome' or 'turn'",
+    ),
+    "channel nobody reads": (
+        ("--rewards.information_gain.into", "turn"),
+        "it goes into 'turn', which credit scheme Salt does not read",
+    ),
+    "channel that is missing": (("--credit.name", "igpo"), "reads channel 'information_gain'"),
+    "uneven share": (
+        ("--processes", "3"),
+        "train.tasks_per_step is 8, which 3 processes cannot share evenly",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_wrong_input_is_named_in_one_line(case: str) -> None:
+    words, said = BAD[case]
+    with pytest.raises(UsageError, match=said) as caught:
+        resolved(*words)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_names_the_nearest_or_all() -> None:
+    with pytest.raises(UsageError, match="unknown recipe 'coridor'; did you mean 'corridor'"):
+        resolve("coridor")
+    with pytest.raises(UsageError, match="unknown recipe 'zzz'; known: alfworld-grpo-1.5b, "):
+        resolve("zzz")
+    with pytest.raises(UsageError, match="unknown recipe 'no/such.yaml'"):
+        resolve("no/such.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"- a\n- b\n", "is not a mapping of keys"),
+        (b"", "is not a mapping of keys"),
+        (b"env: [\n", "cannot be read: .*line 2"),
+        (b"env: \xff\xfe\n", "cannot be read: 'utf-8' codec"),
+        (b"title: x\n", "'env' is missing"),
+        (b"env: {}\n", "'env.id' is missing"),
+        (b"1: 2\nenv: {id: a}\n", "'1'"),
+        (b"!!python/object/apply:os.system ['true']\n", "cannot be read: could not determine"),
+    ],
+)
+def test_a_broken_recipe_file_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=said) as caught:
+        resolve(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("env: {id: agentgym/Lookup-v0}\n")
+    recipe = resolve(str(path), {"train": {"steps": 3}})
+    assert (recipe.env.id, recipe.train.steps) == ("agentgym/Lookup-v0", 3)
+    assert read_recipe(str(path)) == {"env": {"id": "agentgym/Lookup-v0"}}
+
+
+KEYS = st.sampled_from(["train.steps", "train", "env.id", "a", "a.b", "", "train.lr", "..", "seed"])
+VALUES = st.sampled_from(["1", "x", "null", "{}", "{a: 1}", "[", "--", "é", "", "0x10", "1e3"])
+
+
+@given(pairs=st.lists(st.tuples(KEYS, VALUES), max_size=4))
+def test_whatever_the_words_are_the_answer_is_a_recipe_or_one_line(
+    pairs: list[tuple[str, str]],
+) -> None:
+    words = [word for key, value in pairs for word in (f"--{key}", value)]
+    try:
+        recipe: Any = resolve("corridor", parse_overrides(words))
+    except UsageError as error:
+        assert "\n" not in str(error)
+    else:
+        assert isinstance(recipe, Recipe)

@@ -1,0 +1,172 @@
+"""Warm start: what is imitated, how it counts, and that it can be done again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import ALONE, small_recipe
+
+from agentgym.demonstrate import DemonstratedTurn, Demonstration
+from agentgym.errors import EnvError
+from agentgym.render import ByteTemplate, Renderer
+from agentgym.trainers import sft
+from agentgym.trainers.build import Panels
+from agentgym.trainers.config import WarmStartConfig
+from agentgym.trainers.imitate import imitate
+from agentgym.trainers.policy import Policy
+from agentgym.types import Observation
+
+USER, ASSISTANT, END = 256, 257, 258
+
+
+def shown(*turns: tuple[str, bool]) -> Demonstration:
+    """Actions and whether each is a mistake; every one is answered by "ok"."""
+    return Demonstration(
+        task_id="t",
+        system_prompt="",
+        first=Observation(text="hi"),
+        turns=tuple(
+            DemonstratedTurn(action=action, is_mistake=wrong, observation=Observation(text="ok"))
+            for action, wrong in turns
+        ),
+    )
+
+
+def test_actions_count_fully_observations_a_little_and_mistakes_not_at_all() -> None:
+    found = sft.tokenize(
+        shown(("go", False), ("no", True), ("up", False)),
+        Renderer(ByteTemplate()),
+        observation_loss=0.2,
+    )
+    (sequence,) = found
+    first = (USER, *b"hi", END, ASSISTANT)
+    later = (USER, *b"ok", END, ASSISTANT)
+    assert sequence.ids == (*first, *b"go", END, *later, *b"no", END, *later, *b"up", END)
+    assert sequence.weights == (
+        *[0.0] * 5, *[1.0] * 3, *[0.2] * 5, *[0.0] * 3, *[0.2] * 5, *[1.0] * 3,
+    )  # fmt: skip
+
+
+def test_a_window_of_history_gives_a_sequence_per_segment() -> None:
+    found = sft.tokenize(
+        shown(("a", False), ("b", False), ("c", False), ("d", True)),
+        Renderer(ByteTemplate(), history=1),
+        observation_loss=0.5,
+    )
+    assert len(found) == 3
+    for sequence in found:
+        assert len(sequence.ids) == len(sequence.weights)
+    # A segment's own first prompt is never predicted; its actions are.
+    assert [sum(weight == 1.0 for weight in s.weights) for s in found] == [4, 2, 0]
+    assert found[1].weights[:-2] == (0.0,) * (len(found[1].ids) - 2)
+
+
+def sequences_of(policy: Policy) -> list[sft.ImitationSequence]:
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for length in (5, 9, 12, 7, 30, 4):
+        ids = torch.randint(4, 200, (length,), generator=generator).tolist()
+        weights = [0.0, *[(0.0, 0.2, 1.0)[token % 3] for token in ids[1:]]]
+        found.append(sft.ImitationSequence(ids=tuple(ids), weights=tuple(weights)))
+    return found
+
+
+def test_the_held_out_loss_is_the_mean_over_imitated_tokens(corridor_model: Path) -> None:
+    policy = Policy.load(corridor_model, device="cpu")
+    sequences = sequences_of(policy)
+    surprises = []
+    for sequence in sequences:
+        with torch.no_grad():
+            logits = policy.model(input_ids=torch.tensor([sequence.ids])).logits[0]
+        logprobs = logits.log_softmax(-1)
+        surprises += [
+            -float(logprobs[i - 1, sequence.ids[i]])
+            for i, weight in enumerate(sequence.weights)
+            if weight == 1.0
+        ]
+    for budget in (8, 100, 10_000):
+        loss = sft.action_loss(policy, sequences, budget=budget)
+        assert loss == pytest.approx(sum(surprises) / len(surprises), abs=1e-5)
+    assert sft.action_loss(policy, [], budget=100) == 0.0
+
+
+def trained(
+    model: Path,
+    *,
+    updates: int = 3,
+    micro_batch_tokens: int = 10_000,
+    seed: int = 0,
+) -> tuple[list[torch.Tensor], list[sft.CurvePoint], list[int]]:
+    """Weights, curve and reported updates of a short imitation."""
+    policy = Policy.load(model, device="cpu")
+    sequences = sequences_of(policy)
+    reported: list[int] = []
+    curve = sft.warm_start(
+        policy,
+        sequences,
+        sequences[:2],
+        WarmStartConfig(updates=updates, episodes_per_update=4, lr=1e-3),
+        world=ALONE,
+        seed=seed,
+        micro_batch_tokens=micro_batch_tokens,
+        report=lambda update, loss: reported.append(update),
+    )
+    return [parameter.detach() for parameter in policy.model.parameters()], curve, reported
+
+
+def test_imitation_learns_and_reports_every_update(corridor_model: Path) -> None:
+    _, curve, reported = trained(corridor_model, updates=40)
+    assert reported == list(range(1, 41))
+    assert [point.update for point in curve] == list(range(5, 41, 5))
+    assert curve[-1].train_loss < curve[0].train_loss - 0.5
+    assert curve[-1].held_out_loss < curve[0].held_out_loss - 0.5
+
+
+def test_imitation_can_be_done_again_to_the_last_bit(corridor_model: Path) -> None:
+    (one, first, _), (two, second, _) = trained(corridor_model), trained(corridor_model)
+    assert first == second
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+    (three, _, _) = trained(corridor_model, seed=1)
+    assert not all(torch.equal(a, b) for a, b in zip(one, three, strict=True))
+
+
+def test_imitation_does_not_depend_on_the_size_of_micro_batches(corridor_model: Path) -> None:
+    one, first, _ = trained(corridor_model, updates=1)
+    two, second, _ = trained(corridor_model, updates=1, micro_batch_tokens=8)
+    assert first[0].train_loss == pytest.approx(second[0].train_loss, abs=1e-5)
+    for a, b in zip(one, two, strict=True):
+        # Adam's first step is the gradient's sign times the rate of 1e-3: only entries whose
+        # gradient is rounding noise may turn.
+        assert ((a - b).abs() > 1e-4).float().mean() < 0.01
+
+
+def test_demonstrations_that_never_win_are_an_error_and_no_endless_loop(
+    corridor_model: Path,
+) -> None:
+    recipe = small_recipe(corridor_model, env={"max_turns": 1}, warm_start={"demonstrations": 5})
+    policy = Policy.load(corridor_model, device="cpu")
+    assert recipe.warm_start is not None
+    with pytest.raises(EnvError, match="no demonstration of 5 ended in success"):
+        imitate(ALONE, recipe, Panels.load(recipe), policy=policy, config=recipe.warm_start)
+
+
+def test_the_warm_start_reads_as_the_policy_will_play(corridor_model: Path) -> None:
+    """A window of history makes the sequences short; choices make them long."""
+    lengths = {}
+    renders = {"all": {}, "window": {"history": 1}, "choices": {"show_choices": True}}
+    for name, render in renders.items():
+        recipe = small_recipe(
+            corridor_model, render=render, warm_start={"demonstrations": 20, "updates": 1}
+        )
+        assert recipe.warm_start is not None
+        record = imitate(
+            ALONE,
+            recipe,
+            Panels.load(recipe),
+            policy=Policy.load(corridor_model, device="cpu"),
+            config=recipe.warm_start,
+        )
+        lengths[name] = record.tokens_per_episode
+    assert lengths["window"] < lengths["all"] < lengths["choices"]
