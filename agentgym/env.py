@@ -27,6 +27,10 @@ BUILTIN = {
 """Id -> where the class lives, and the turn limit. Imported when first made."""
 
 
+_registered: set[str] = set()
+"""What `register` added: Gymnasium's registry also holds environments that take no turns."""
+
+
 class Demonstrator(Protocol):
     """A player whose episodes a model may imitate; it sees what the model sees."""
 
@@ -155,6 +159,7 @@ def register(env_id: str, entry_point: Any, *, max_turns: int) -> None:
     if env_id in gymnasium.registry:
         raise UsageError(f"environment '{env_id}' is already registered")
     gymnasium.register(env_id, entry_point=entry_point, max_episode_steps=max_turns)
+    _registered.add(env_id)
 
 
 def register_builtin() -> None:
@@ -200,15 +205,5 @@ def make(env_id: str, **kwargs: Any) -> gymnasium.Env[Observation, str]:
 
 
 def turn_env_ids() -> tuple[str, ...]:
-    """The ids of all registered environments that are ours or were registered through us."""
-    foreign = ("gymnasium.", "shimmy")
-    return tuple(
-        sorted(
-            env_id
-            for env_id, spec in gymnasium.registry.items()
-            if "/" in env_id
-            and spec.entry_point is not None
-            and not str(spec.entry_point).startswith(foreign)
-        )
-    )
-
+    """The ids that were registered through us, in order."""
+    return tuple(sorted(_registered))

@@ -86,7 +86,10 @@ credits = Registry(
 )
 rewards = Registry(
     "reward",
-    {"information_gain": "agentgym.trainers.rewards.information_gain:InformationGain"},
+    {
+        "information_gain": "agentgym.trainers.rewards.information_gain:InformationGain",
+        "invalid_action": "agentgym.trainers.rewards.invalid_action:InvalidAction",
+    },
 )
 losses = Registry("loss", {"ppo": "agentgym.trainers.loss:PpoLoss"})
 curricula = Registry("curriculum", {"uniform": "agentgym.trainers.curriculum:Uniform"})

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from agentgym.engine import Message
-from agentgym.errors import UsageError
+from agentgym.errors import UsageError, boundary
 from agentgym.types import Observation
 
 SPLIT = "\ue0f0\ue0f1"
@@ -87,9 +87,10 @@ class ChatTemplate:
     def render(self, messages: Sequence[Message]) -> str:
         """See `Template.render`."""
         dicts = [{"role": m.role, "content": m.content} for m in messages]
-        text = self.tokenizer.apply_chat_template(
-            dicts, tokenize=False, add_generation_prompt=True
-        )
+        with boundary(UsageError, "the model's chat template refuses the conversation"):
+            text = self.tokenizer.apply_chat_template(
+                dicts, tokenize=False, add_generation_prompt=True
+            )
         return str(text)
 
     def encode(self, text: str) -> list[int]:

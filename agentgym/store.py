@@ -182,15 +182,6 @@ def read_panel(path: Path) -> Panel:
     )
 
 
-def read_tasks(path: Path) -> dict[str, Task]:
-    """The tasks of a stored panel, by id.
-
-    Raises:
-        StoreError: as `check_parquet`.
-    """
-    return {task.id: task for task in read_panel(path)}
-
-
 class Run:
     """A run's folder: `open` it to read its episodes, metrics and report."""
 

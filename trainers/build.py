@@ -41,11 +41,14 @@ def check_recipe(recipe: Recipe) -> None:
     _try_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
     curriculum = recipe.curriculum
     _try_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
-    if recipe.train.tasks_per_step % recipe.processes:
-        raise UsageError(
-            f"train.tasks_per_step is {recipe.train.tasks_per_step}, which {recipe.processes} "
-            "processes cannot share evenly"
-        )
+    shared = {"train.tasks_per_step": recipe.train.tasks_per_step}
+    if recipe.warm_start is not None:
+        shared["warm_start.episodes_per_update"] = recipe.warm_start.episodes_per_update
+    for key, count in shared.items():
+        if count % recipe.processes:
+            raise UsageError(
+                f"{key} is {count}, which {recipe.processes} processes cannot share evenly"
+            )
 
 
 def _try_plugin(known: Registry, name: str, args: Mapping[str, Any], *, key: str) -> Any:
@@ -64,6 +67,13 @@ def _try_plugin(known: Registry, name: str, args: Mapping[str, Any], *, key: str
         raise config.explain(error, plugin, prefix=f"{key}.") from None
     except TypeError as error:
         raise UsageError(f"'{key}': {error}") from error
+
+
+def choose_device(recipe: Recipe) -> str:
+    """The recipe's device; "auto" is the GPU where there is one."""
+    if recipe.model.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return recipe.model.device.partition(":")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +100,7 @@ def load_policy(recipe: Recipe, path: str) -> Policy:
         UsageError: it cannot be loaded, cannot be a policy, or is made for less context.
     """
     dtype = getattr(torch, recipe.model.dtype)
-    policy = Policy.load(path, device=recipe.model.device, dtype=dtype)
+    policy = Policy.load(path, device=choose_device(recipe), dtype=dtype)
     if recipe.model.context > policy.context:
         raise UsageError(
             f"model.context is {recipe.model.context}, but '{path}' is made for sequences of at "

@@ -104,6 +104,10 @@ class TrainConfig(Section):
     """AdamW's learning rate after warm-up."""
     warmup_steps: int = Field(default=5, ge=0)
     """Steps over which the learning rate rises linearly."""
+    last_lr_share: float = Field(default=1.0, ge=0, le=1)
+    """The learning rate falls linearly to this share of itself."""
+    mean_over: Literal["tokens", "episodes"] = "tokens"
+    """What counts the same in a step's loss: each token (DAPO), or each episode (GRPO)."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's."""
     weight_decay: float = Field(default=0.0, ge=0)
@@ -112,8 +116,6 @@ class TrainConfig(Section):
     """Gradients are scaled down to this norm."""
     kl: float = Field(default=0.0, ge=0)
     """Weight of the KL penalty to the policy that the run began with; 0 keeps no reference."""
-    temperature: float = Field(default=1.0, gt=0)
-    """Of sampling during training."""
     max_turn_tokens: int = Field(default=32, ge=1)
     """A turn is cut after so many sampled tokens."""
     mask_truncated: bool = True

@@ -9,7 +9,7 @@ from pathlib import Path
 from agentgym.demonstrate import Demonstration, demonstrate
 from agentgym.errors import EnvError
 from agentgym.panel import Panel
-from agentgym.render import Renderer
+from agentgym.render import ByteTemplate, Renderer
 from agentgym.rollout import derive_seed
 from agentgym.trainers import sft, tiny
 from agentgym.trainers.build import Panels, make_renderer
@@ -34,6 +34,14 @@ class WarmStartRecord:
     tokens_per_episode: float
     curve: tuple[sft.CurvePoint, ...]
 
+    def summary(self) -> str:
+        """One line for people."""
+        losses = " ".join(f"{point.held_out_loss:.2f}" for point in self.curve)
+        return (
+            f"warm start: {self.demonstrations} demonstrations, {self.mistakes:.0%} mistakes, "
+            f"{self.updates} updates; held-out loss {losses}"
+        )
+
 
 def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     """Build the small model and its tokenizer from the text of the train panel alone."""
@@ -44,7 +52,10 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
         mistakes=0.2,
         max_turns=recipe.env.max_turns,
     )
-    tokenizer = tiny.build_tokenizer([text for d in demonstrations for text in _texts(d)])
+    reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
+    tokenizer = tiny.build_tokenizer(
+        [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
+    )
     model = tiny.build_model(
         tokenizer,
         hidden=recipe.model.hidden,
@@ -58,10 +69,12 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     say(f"tiny: {count / 1e6:.2f} M parameters, {len(tokenizer)} tokens")
 
 
-def _texts(demonstration: Demonstration) -> list[str]:
-    turns = demonstration.turns
-    said = [demonstration.first.text]
-    return said + [text for t in turns for text in (t.action, t.observation.text)]
+def _texts(demonstration: Demonstration, reader: Renderer) -> list[str]:
+    """The observations as a model reads them, and the actions."""
+    texts = [reader.user_text(demonstration.first)]
+    for turn in demonstration.turns:
+        texts += [turn.action, reader.user_text(turn.observation)]
+    return texts
 
 
 def imitate(
@@ -80,7 +93,7 @@ def imitate(
     """
     renderer = make_renderer(recipe, policy)
     seed = derive_seed(recipe.seed, title, world.rank)
-    sequences = _collect(
+    sequences, count = _collect(
         world, recipe, panels.train, config=config, renderer=renderer, seed=seed
     )
     held_out = _held_out(recipe, panels.eval, renderer) if world.leads else []
@@ -95,8 +108,8 @@ def imitate(
             micro_batch_tokens=recipe.train.micro_batch_tokens,
             report=lambda update, loss: advance(update, f"loss {loss:.3f}"),
         )
-    lengths = [len(sequence.ids) for sequence in sequences]
-    total = world.sum_floats({"count": float(len(lengths)), "tokens": float(sum(lengths))})
+    num_tokens = sum(len(sequence.ids) for sequence in sequences)
+    total = world.sum_floats({"count": float(count), "tokens": float(num_tokens)})
     return WarmStartRecord(
         demonstrations=int(total["count"]),
         mistakes=config.mistakes,
@@ -114,8 +127,8 @@ def _collect(
     config: WarmStartConfig,
     renderer: Renderer,
     seed: int,
-) -> list[sft.ImitationSequence]:
-    """This process's share of the demonstrations, as tokens.
+) -> tuple[list[sft.ImitationSequence], int]:
+    """This process's share of the demonstrations as tokens, and how many they are.
 
     Raises:
         EnvError: there is none.
@@ -130,6 +143,7 @@ def _collect(
         max_turns=recipe.env.max_turns,
     )
     sequences: list[sft.ImitationSequence] = []
+    count = 0
     with phase("demonstrations", total=len(mine), shown=world.leads) as advance:
         for count, demonstration in enumerate(demonstrations, start=1):
             sequences += sft.tokenize(
@@ -138,7 +152,7 @@ def _collect(
             advance(count, "")
     if not sequences:
         raise EnvError(f"'{recipe.env.id}': no demonstration of {len(mine)} ended in success")
-    return sequences
+    return sequences, count
 
 
 def _held_out(recipe: Recipe, panel: Panel, renderer: Renderer) -> list[sft.ImitationSequence]:

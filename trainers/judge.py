@@ -56,17 +56,15 @@ def judge(
     agent, _ = make_agent(recipe, load_policy(recipe, str(found)))
     agent = replace(agent, policy_version=step, temperature=0.0 if greedy else 1.0)
     pool = make_pool(recipe)
-    groups = evaluate.evaluate(
-        pool,
-        agent,
-        panel,
-        step=step,
-        seed=recipe.seed,
-        size=samples,
-        world=World(rank=0, size=1),
-    )
-    asyncio.run(pool.close())
-    name = f"judge-{step:06d}-{split.replace('/', '-')}-{'greedy' if greedy else 'sampled'}"
+    alone = World(rank=0, size=1)
+    try:
+        groups = evaluate.evaluate(
+            pool, agent, panel, step=step, seed=recipe.seed, size=samples, world=alone
+        )
+    finally:
+        asyncio.run(pool.close())
+    kind = "greedy" if greedy else f"sampled-{samples}"
+    name = f"judge-{step:06d}-{split.replace('/', '-')}-{len(panel)}-{kind}"
     store.write_episodes(
         run.folder / "episodes" / f"{name}.parquet",
         chain.from_iterable(group.episodes for group in groups),

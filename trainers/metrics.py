@@ -32,13 +32,17 @@ def describe(groups: Sequence[Group]) -> dict[str, float]:
     return metrics
 
 
-def mean_of(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of every name that appears, over the parts that have it."""
+def join(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The metrics of several processes as one: counts (`num_` in their names) summed, shares
+    averaged, since every process has as many groups."""
     values: dict[str, list[float]] = {}
     for part in parts:
         for name, value in part.items():
             values.setdefault(name, []).append(value)
-    return {name: float(np.mean(found)) for name, found in values.items()}
+    return {
+        name: float(np.sum(found) if "num_" in name else np.mean(found))
+        for name, found in values.items()
+    }
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -45,6 +45,9 @@ class Fidelity:
     """All members ended alike, so no turn got an advantage."""
     groups_without_two_valid: int
     episodes: int
+    evaluation_errors: int
+    """Episodes of the evaluations lost to errors of ours; they are in no figure."""
+    evaluation_episodes: int
 
     def problems(self, recipe: Recipe) -> list[str]:
         """What passed its threshold."""
@@ -60,6 +63,9 @@ class Fidelity:
             )
         if errors > limits.max_infra_errors:
             found.append(f"{errors:.1%} of the episodes were lost to errors of ours")
+        lost = self.evaluation_errors / max(1, self.evaluation_episodes)
+        if lost > limits.max_infra_errors:
+            found.append(f"{lost:.1%} of the evaluated episodes were lost to errors of ours")
         return found
 
 
@@ -77,13 +83,14 @@ def write(folder: Path) -> dict[str, Any]:
         for kind in ("sampled", "greedy")
     }
     rows = run.metrics()
-    fidelity = measure_fidelity(rows)
+    fidelity = measure_fidelity(rows, [pair for pairs in results.values() for pair in pairs])
     content = _content(recipe, panel, results, rows=rows, fidelity=fidelity)
-    store.write_text(folder / "report.json", json.dumps(content, indent=1) + "\n")
     draw_curve(folder / "curve.png", rows)
     samples = run.groups(f"eval-{last:06d}-sampled")
     text = _markdown(folder, recipe, content, results, samples=samples)
     store.write_text(folder / "report.md", text)
+    # Last: it is what says that the run has ended.
+    store.write_text(folder / "report.json", json.dumps(content, indent=1) + "\n")
     return content
 
 
@@ -97,8 +104,11 @@ def check(content: Mapping[str, Any]) -> None:
         raise FidelityError("; ".join(content["problems"]))
 
 
-def measure_fidelity(rows: Sequence[Mapping[str, Any]]) -> Fidelity:
-    """Sum up the train steps' metrics."""
+def measure_fidelity(
+    rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Figures]
+) -> Fidelity:
+    """Sum up the train steps' metrics and the evaluations' losses."""
+    lost = sum(result.num_errors for result in evaluations)
     steps = [row for row in rows if "step" in row]
 
     def total(name: str) -> int:
@@ -116,9 +126,11 @@ def measure_fidelity(rows: Sequence[Mapping[str, Any]]) -> Fidelity:
         infra_errors=total(f"status/{Status.INFRA_ERROR}"),
         score_errors=total(f"status/{Status.SCORE_ERROR}"),
         groups=total("groups/all"),
-        groups_without_credit=total("groups/dropped"),
+        groups_without_credit=total("groups/dropped") - total("groups/without_two_valid"),
         groups_without_two_valid=total("groups/without_two_valid"),
         episodes=sum(total(f"status/{status}") for status in Status),
+        evaluation_errors=lost,
+        evaluation_episodes=lost + sum(result.episodes for result in evaluations),
     )
 
 
@@ -135,7 +147,7 @@ def _content(
     difference, ci95 = gain(before, after)
     greedy_before, greedy_after = results["greedy"]
     greedy_difference, greedy_ci95 = gain(greedy_before, greedy_after)
-    memory = [row["peak_rss_gb"] for row in rows if row.get("phase") == "memory"]
+    memory = [row["peak_rss_gb"] for row in rows if row.get("phase") == "wall"]
     return {
         "title": recipe.title,
         "env": recipe.env.id,
@@ -161,7 +173,7 @@ def _content(
 
 
 def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Wall-clock seconds by phase, and `total`."""
+    """Wall-clock seconds by phase; `total` is that of the whole run, all that lies between too."""
     phases: dict[str, float] = {}
     for row in rows:
         if row.get("phase") == "seconds":
@@ -174,7 +186,8 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             if name.startswith("seconds/"):
                 label = name.removeprefix("seconds/")
                 phases[label] = phases.get(label, 0.0) + value
-    return phases | {"total": sum(phases.values())}
+    total = sum(row["seconds"] for row in rows if row.get("phase") == "wall")
+    return phases | {"total": total}
 
 
 def draw_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -221,13 +234,18 @@ def _markdown(
         _control_text(content["control"]),
         "## Seconds\n\n" + _table(("phase", "seconds"), _rounded(content["seconds"])),
         "## Fidelity\n\n" + _table(("what", "value"), list(content["fidelity"].items())),
-        "## Three episodes\n\n" + "\n\n".join(
-            f"```\n{episode_text(episode)}\n```" for episode in _pick(samples)
-        ),
-        f"Read more: `agentgym replay {shlex.quote(str(folder))}`, "
-        f"`agentgym episodes {shlex.quote(str(folder))}`",
+        "## Three episodes",
+        *(_episode_block(folder, recipe.train.steps, episode) for episode in _pick(samples)),
+        f"A table of all: `agentgym episodes {shlex.quote(str(folder))}`",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _episode_block(folder: Path, step: int, episode: Episode) -> str:
+    """One episode to read, and the command that opens it."""
+    where = f"--group {episode.id.group} --member {episode.id.member}"
+    command = f"agentgym replay {shlex.quote(str(folder))} --file eval-{step:06d}-sampled {where}"
+    return f"`{command}`\n\n```\n{episode_text(episode)}\n```"
 
 
 def _success_table(
@@ -242,7 +260,8 @@ def _success_table(
     before, after = results["sampled"]
     for name in sorted(before.by_type.keys() & after.by_type.keys()):
         change = after.by_type[name] - before.by_type[name]
-        cells = (f"{before.by_type[name]:.1%}", f"{after.by_type[name]:.1%}", f"{change:+.1%}")
+        points = f"{100 * change:+.1f} points"
+        cells = (f"{before.by_type[name]:.1%}", f"{after.by_type[name]:.1%}", points)
         rows.append((f"sampled, {name}", *cells))
     note = (
         "Success with 95 % bootstrap intervals over tasks; the change is paired by task. "

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from agentgym.trainers import checkpoint, config, report
 from agentgym.trainers.build import (
     Panels,
     check_recipe,
+    choose_device,
     load_policy,
     make_agent,
     make_pool,
@@ -42,6 +43,13 @@ from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.step import Trainer, train_step
 from agentgym.trainers.world import World, launch
+
+WRITTEN = {
+    *("config.yaml", "panel.parquet", "panel.parquet.sha256", "panel-eval.parquet"),
+    *("panel-eval.parquet.sha256", "model", "checkpoints", "episodes", "metrics.jsonl"),
+    *("report.json", "report.md", "curve.png"),
+}
+"""All that a run writes into its folder; a folder with anything else in it is never deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +105,7 @@ def train(
     folder = Path(out) if out is not None else Path("runs") / name
     stored = _find_stored(folder, resume=resume, force=force)
     if stored not in (None, resolved):
-        say(f"resuming with the recipe stored in {folder / 'config.yaml'}")
+        say(f"going on with the recipe in {folder / 'config.yaml'}; other options are ignored")
     resolved = stored or resolved
     check_recipe(resolved)
     if control and resolved.warm_start is None:
@@ -106,7 +114,8 @@ def train(
         _begin(folder, resolved)
     done = _find_report(folder)
     if done is None or (control and done["control"] is None):
-        launch(resolved.processes, _work, resolved, folder, control)
+        device = choose_device(resolved)
+        launch(resolved.processes, device, _work, resolved, folder, control)
         done = _find_report(folder)
     if done is not None:
         report.check(done)
@@ -130,8 +139,10 @@ def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     if not folder.exists() or not any(folder.iterdir()):
         return None
     path = folder / "config.yaml"
-    if not path.is_file():
-        raise UsageError(f"'{folder}' is not empty and holds no run; choose another folder")
+    strangers = sorted(path.name for path in folder.iterdir() if path.name not in WRITTEN)
+    if not path.is_file() or strangers:
+        what = f"'{strangers[0]}' in it is no part of a run" if strangers else "it holds no run"
+        raise UsageError(f"'{folder}' is not empty and {what}; choose another folder")
     if resume:
         if not any((folder / "checkpoints").glob("step-*")):
             return None
@@ -179,6 +190,7 @@ def _stoppable(world: World) -> Iterator[Stop]:
 
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
+    began = time.monotonic()
     torch.manual_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()
     panels = Panels.load(recipe)
@@ -193,6 +205,28 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     first = 0 if found is None else checkpoint.check(found)
     if world.leads:
         _forget_after(folder, -1 if found is None else first)
+    with _stoppable(world) as stop:
+        finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
+    peak = world.sum_floats({"gb": _peak_rss_gb()})["gb"]
+    if world.leads:
+        seconds = time.monotonic() - began
+        _note(folder, {"phase": "wall", "seconds": seconds, "peak_rss_gb": peak})
+        if finished:
+            report.write(folder)
+
+
+def _run(
+    world: World,
+    recipe: Recipe,
+    folder: Path,
+    panels: Panels,
+    *,
+    found: Path | None,
+    control: bool,
+    stop: Stop,
+) -> bool:
+    """Warm start, train, evaluate; whether it came to the end."""
+    first = 0 if found is None else checkpoint.check(found)
     policy = _policy(world, recipe, folder, panels, found=found)
     optimizer = torch.optim.AdamW(
         policy.model.parameters(),
@@ -212,14 +246,13 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     trainer = _trainer(
         world, recipe, panels, policy=policy, optimizer=optimizer, pool=pool, folder=folder
     )
-    with _stoppable(world) as stop:
+    try:
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
-    if finished and control:
-        run_control(trainer, panels, folder)
-    asyncio.run(pool.close())
-    if finished and world.leads:
-        _note(folder, {"phase": "memory", "peak_rss_gb": _peak_rss_gb() * world.size})
-        report.write(folder)
+        if finished and control:
+            run_control(trainer, panels, folder)
+    finally:
+        asyncio.run(pool.close())
+    return finished
 
 
 def _policy(
@@ -241,6 +274,7 @@ def _policy(
         if world.leads:
             _note(folder, {"phase": "warm_start", **asdict(record)})
             _note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
+            say(record.summary())
     return policy
 
 
@@ -283,39 +317,37 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
     """Evaluate, train, evaluate; whether it came to the end."""
     recipe, world = trainer.recipe, trainer.world
     steps = recipe.train.steps
-    if first == 0:
-        _evaluate(trainer, panels.eval, folder, step=0)
-        if world.any(stop.asked):
-            if world.leads:
-                say("stopped before the first step; --resume goes on")
-            return False
+    every = recipe.eval.every
     with phase("train step", total=steps, shown=world.leads) as advance:
         for step in range(first, steps):
+            # Before the step, so that a run that goes on from here evaluates here, too.
+            if step == 0 or (every and step % every == 0):
+                _evaluate(trainer, panels.eval, folder, step=step)
+            if world.any(stop.asked):
+                break
             result = train_step(trainer, step)
             done = step + 1
-            stopping = world.any(stop.asked)
             if world.leads:
                 path = folder / "episodes" / f"step-{step:06d}.parquet"
                 store.write_episodes(path, (e for g in result.groups for e in g.episodes))
                 _note(folder, {"step": step, **result.metrics})
-                if done % recipe.train.checkpoint_every == 0 or done == steps or stopping:
+                if done % recipe.train.checkpoint_every == 0 or done == steps or stop.asked:
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
                     checkpoint.prune(folder)
                 advance(done, _remark(result.metrics))
-            if stopping:
-                if world.leads:
-                    say(f"stopped after step {step}; --resume goes on")
-                return False
-            if recipe.eval.every and done % recipe.eval.every == 0 and done < steps:
-                _evaluate(trainer, panels.eval, folder, step=done)
-    _evaluate(trainer, panels.eval, folder, step=steps)
-    return True
+    if not world.any(stop.asked):
+        _evaluate(trainer, panels.eval, folder, step=steps)
+    stopped = world.any(stop.asked)
+    if stopped and world.leads:
+        say("stopped; --resume goes on")
+    return not stopped
 
 
 def _remark(metrics: Mapping[str, float]) -> str:
     seconds = sum(v for name, v in metrics.items() if name.startswith("seconds/"))
     speed = metrics["tokens/sampled"] / max(seconds, 1e-9)
-    return f"success {metrics['success']:.0%}  {speed:,.0f} tokens/s  {seconds:.1f} s"
+    reward = f"success {metrics['success']:.0%}  score {metrics['score']:.2f}"
+    return f"{reward}  {speed:,.0f} tokens/s  {seconds:.1f} s"
 
 
 def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> None:
@@ -325,7 +357,7 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
         kind: folder / "episodes" / f"eval-{step:06d}-{kind}.parquet"
         for kind in ("sampled", "greedy")
     }
-    if world.any(world.leads and all(store.is_sound(path) for path in paths.values())):
+    if world.any(world.leads and _is_evaluated(folder, step, paths.values())):
         return
     began = time.monotonic()
     agent = replace(trainer.agent, policy_version=step)
@@ -349,6 +381,12 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
         )
 
 
+def _is_evaluated(folder: Path, step: int, paths: Iterable[Path]) -> bool:
+    rows = store.open(folder).metrics()
+    noted = any(row.get("phase") == "eval" and row["at"] == step for row in rows)
+    return noted and all(store.is_sound(path) for path in paths)
+
+
 def _note(folder: Path, row: Mapping[str, Any]) -> None:
     """Append a line to `metrics.jsonl`."""
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
@@ -361,7 +399,9 @@ def _forget_after(folder: Path, first: int) -> None:
     kept = [
         row
         for row in run.metrics()
-        if row.get("step", -1) < first and row.get("at", 0) <= first
+        if row.get("step", -1) < first
+        and row.get("at", 0) <= first
+        and row.get("phase") != "control"
     ]
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
     for path in run.files():

@@ -85,7 +85,7 @@ def warm_start(
     optimizer = torch.optim.AdamW(
         policy.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
-    count = max(1, config.episodes_per_update // world.size)
+    count = config.episodes_per_update // world.size
     order = _batches(len(sequences), count, seed=seed)
     curve = []
     for update in range(1, config.updates + 1):

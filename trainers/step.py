@@ -26,8 +26,8 @@ from agentgym.trainers.credit import Credit
 from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.loss import Entries, PpoLoss, kl_to_reference
-from agentgym.trainers.metrics import describe, mean_of
-from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack
+from agentgym.trainers.metrics import describe, join
+from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack, weigh_episodes
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
@@ -107,9 +107,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         for index, task in enumerate(tasks)
     ]
     engine = RecordedEngine(trainer.agent.engine)
-    agent = replace(
-        trainer.agent, engine=engine, temperature=config.temperature, policy_version=step
-    )
+    agent = replace(trainer.agent, engine=engine, policy_version=step)
     play = play_groups(trainer.pool, agent, world.share(starts), size=config.group_size)
     groups = asyncio.run(play)
     played = time.monotonic()
@@ -128,10 +126,17 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     kept = [group for group in groups if _carries_credit(group) or config.kl > 0]
     episodes = chain.from_iterable(group.valid for group in kept)
     sequences = pack(episodes, mask_truncated=config.mask_truncated)
-    num_tokens = sum(len(sequence.trained) for sequence in sequences)
-    # The mean is over all trained tokens of the step, on all processes: every token counts
-    # the same, wherever it was packed.
-    normalizer = world.sum_floats({"tokens": float(num_tokens)})["tokens"]
+    if config.mean_over == "episodes":
+        sequences = weigh_episodes(sequences)
+    # The mean is over all trained tokens, or all episodes, of the step on all processes: what
+    # counts does not depend on where it was packed.
+    counts = world.sum_floats(
+        {
+            "tokens": float(sum(len(sequence.trained) for sequence in sequences)),
+            "weight": sum(len(sequence.trained) * sequence.weight for sequence in sequences),
+        }
+    )
+    num_tokens, normalizer = counts["tokens"], counts["weight"]
 
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
     sums = {"loss": 0.0, "entropy": 0.0, "kl": 0.0}
@@ -145,14 +150,16 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
             kl_E = kl_to_reference(entries)
             losses_E = losses_E + config.kl * kl_E
             sums["kl"] += float(kl_E.sum().detach())
-        (losses_E.sum() / normalizer).backward()
-        sums["loss"] += float(losses_E.sum().detach())
+        weights_E = losses_E.new_tensor([s.weight for s in batch for _ in s.trained])
+        loss = (losses_E * weights_E).sum() / normalizer
+        loss.backward()
+        sums["loss"] += float(loss.detach())
         # The surprise of sampled tokens estimates the entropy without a pass of its own.
         sums["entropy"] -= float(entries.logprobs_E.sum().detach())
         drift_E = (entries.logprobs_E.detach() - entries.old_logprobs_E).abs()
         gap = max(gap, float(drift_E.max()))
     # Without a trained token the optimizer's momentum alone would move the weights.
-    grad_norm = _step_optimizer(trainer, step) if normalizer else 0.0
+    grad_norm = _step_optimizer(trainer, step) if num_tokens else 0.0
     updated = time.monotonic()
 
     # 6. Report: groups and numbers of all processes, on the leading one.
@@ -164,10 +171,13 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         num_reencoded=count_reencoded(sequences, engine.sampled),
     )
     parts = world.gather(part)
-    shared = world.sum_floats({f"loss/{name}": value for name, value in sums.items()})
-    metrics = {name: value / max(1.0, normalizer) for name, value in shared.items()} | {
+    shared = world.sum_floats(sums)
+    metrics = {
+        "loss/loss": shared["loss"],
+        "loss/entropy": shared["entropy"] / max(1.0, num_tokens),
+        "loss/kl": shared["kl"] / max(1.0, num_tokens),
         "grad_norm": grad_norm,
-        "tokens/trained": normalizer,
+        "tokens/trained": num_tokens,
         "seconds/rollout": played - began,
         "seconds/credit": rewarded - played,
         "seconds/update": updated - rewarded,
@@ -217,8 +227,9 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
     if not torch.isfinite(norm):
         raise DivergedError(f"step {step}: the gradient's norm is {float(norm)}")
     warmth = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    decay = 1 - (1 - config.last_lr_share) * step / config.steps
     for parameters in trainer.optimizer.param_groups:
-        parameters["lr"] = config.lr * warmth
+        parameters["lr"] = config.lr * warmth * decay
     trainer.optimizer.step()
     trainer.optimizer.zero_grad()
     trainer.refresh_engine()
@@ -232,7 +243,7 @@ def _collect(parts: Sequence[StepPart], metrics: dict[str, float]) -> StepResult
         key=lambda group: group.episodes[0].id.group,
     )
     if parts:
-        metrics |= describe(groups) | mean_of(part.credit for part in parts)
+        metrics |= describe(groups) | join(part.credit for part in parts)
         metrics["groups/dropped"] = float(sum(part.num_dropped for part in parts))
         metrics["tokens/reencoded"] = float(sum(part.num_reencoded for part in parts))
         metrics["logprob_gap"] = max(part.gap for part in parts)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import pickle
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +18,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from agentgym.errors import AgentGymError, UsageError, WorkerError
+
 T = TypeVar("T")
+
+END_S = 5.0
+"""How long a following process may take to end after its work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +32,8 @@ class World:
 
     rank: int
     size: int
+    device: str = "cpu"
+    """Where tensors must lie to be summed: "cpu" or "cuda"."""
 
     @property
     def leads(self) -> bool:
@@ -48,8 +58,7 @@ class World:
 
     def sum_floats(self, values: dict[str, float]) -> dict[str, float]:
         """Sum named numbers over the processes; every process must pass the same names."""
-        device = "cuda" if torch.cuda.is_available() else "cpu"  # as the backend wants it
-        total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
+        total = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
         self.sum_([total])
         return dict(zip(values, total.tolist(), strict=True))
 
@@ -61,12 +70,6 @@ class World:
         dist.gather_object(item, items)
         return items or []
 
-    def broadcast_(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors by those of the leading process."""
-        if self.size > 1:
-            for tensor in tensors:
-                dist.broadcast(tensor, 0)
-
     def wait(self) -> None:
         """Until every process is here."""
         if self.size > 1:
@@ -77,58 +80,118 @@ class World:
         return self.sum_floats({"flag": float(flag)})["flag"] > 0
 
 
-def launch(size: int, work: Callable[..., T], *args: Any) -> T:
+def launch(size: int, device: str, work: Callable[..., T], *args: Any) -> T:
     """Run `work(world, *args)` in `size` processes; returns what the leading one returns.
 
-    This process leads; the others are daemons that ignore Ctrl-C, which the leader turns into
-    an orderly stop. Under `torchrun` the processes exist already and only join.
+    This process leads; the others follow, ignore Ctrl-C, which the leader turns into an orderly
+    stop, and end with it.
+
+    Args:
+        device: "cuda" (one GPU a process) or "cpu".
+        work: a function of a module, which the others import by name.
+
+    Raises:
+        UsageError: there are fewer GPUs than processes.
+        WorkerError: another process failed; the message is its own.
     """
-    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
-        with _joined("env://", int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) as world:
-            return work(world, *args)
     if size == 1:
-        return work(World(rank=0, size=1), *args)
-    context = multiprocessing.get_context("spawn")
+        return work(World(rank=0, size=1, device=device), *args)
+    if device == "cuda" and size > torch.cuda.device_count():
+        raise UsageError(
+            f"processes is {size}, but there are {torch.cuda.device_count()} GPUs; "
+            "set --processes, or --model.device cpu"
+        )
     with tempfile.TemporaryDirectory(prefix="agentgym-") as folder:
         meeting = f"file://{Path(folder) / 'meeting'}"
-        others = [
-            context.Process(target=_follow, args=(meeting, rank, size, work, args), daemon=True)
-            for rank in range(1, size)
-        ]
-        for process in others:
-            process.start()
+        ranks = range(1, size)
+        jobs = [(meeting, World(rank=r, size=size, device=device), work, args) for r in ranks]
+        others = [_start(job) for job in jobs]
         try:
-            with _joined(meeting, 0, size) as world:
+            for process in others:
+                _expect_ready(process)
+            with _joined(meeting, World(rank=0, size=size, device=device)) as world:
                 return work(world, *args)
+        except RuntimeError as error:
+            # What the leader sees of a follower's end is a broken connection.
+            raise WorkerError(_last_words(others) or str(error)) from error
         finally:
             for process in others:
-                process.join(timeout=5)
-                process.kill()
+                _end(process)
 
 
-def _follow(meeting: str, rank: int, size: int, work: Callable[..., Any], args: Any) -> None:
-    import signal
+def _start(job: tuple[Any, ...]) -> subprocess.Popen[bytes]:
+    """A process that does the job; unlike `multiprocessing`, it never runs the user's script."""
+    command = [sys.executable, "-c", "from agentgym.trainers.world import follow; follow()"]
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert process.stdin is not None
+    pickle.dump(job, process.stdin)
+    process.stdin.flush()
+    return process
 
+
+def _expect_ready(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the process has its job; one that died would be waited for in vain."""
+    assert process.stdout is not None
+    if process.stdout.readline() != b"ready\n":
+        raise WorkerError(f"a training process ended at its start, exit code {process.wait()}")
+
+
+def _last_words(processes: Iterable[subprocess.Popen[bytes]]) -> str:
+    """The error that a failed process told on its way out."""
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            said, _ = process.communicate(timeout=END_S)
+            if said:
+                return said.decode(errors="replace").strip()
+    return ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=END_S)
+    process.kill()
+    process.wait()
+
+
+def follow() -> None:
+    """The main function of a process that follows: read the job, do it, tell what went wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with _joined(meeting, rank, size) as world:
-        work(world, *args)
+    meeting, own, work, args = pickle.load(sys.stdin.buffer)
+    report, sys.stdout = sys.stdout, sys.stderr  # nothing printed may pass for a report
+    print("ready", file=report, flush=True)
+    try:
+        with _joined(meeting, own) as world:
+            work(world, *args)
+    except AgentGymError as error:
+        print(f"{type(error).__name__}: {error}", file=report, flush=True)
+        sys.exit(1)
+    except RuntimeError as error:
+        # Another process failed first and says why; here only the connection broke.
+        sys.exit(f"training process {own.rank}: {str(error).splitlines()[0]}")
 
 
 @contextmanager
-def _joined(meeting: str, rank: int, size: int) -> Iterator[World]:
+def _joined(meeting: str, world: World) -> Iterator[World]:
     """Join the process group and leave it at the end."""
     num_threads = torch.get_num_threads()
-    if not torch.cuda.is_available():
+    if world.device == "cuda":
+        torch.cuda.set_device(world.rank)
+    else:
         # One thread each: tensors of small models are too small for two, and the second core
         # is the second process.
-        torch.set_num_threads(max(1, (os.cpu_count() or size) // size))
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    else:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=size)
+        torch.set_num_threads(max(1, (os.cpu_count() or world.size) // world.size))
+        if sys.platform == "linux":
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    backend = "nccl" if world.device == "cuda" else "gloo"
+    dist.init_process_group(backend, init_method=meeting, rank=world.rank, world_size=world.size)
     try:
-        yield World(rank=rank, size=size)
+        yield world
     finally:
         dist.destroy_process_group()
         torch.set_num_threads(num_threads)

@@ -80,7 +80,7 @@ def _read_panel(split: str, data: Path) -> Panel:
         public: dict[str, Json] = {
             "game": f"{folder}/game.tw-pddl",
             "sha256": hashlib.sha256(content).hexdigest(),
-            "goal": {"task_type": str(task_type)},
+            "type": str(task_type),
         }
         name = path.parent.relative_to(root).as_posix()
         tasks.append(Task(id=f"{split}/{name}", split=split, seed=len(tasks), public=public))

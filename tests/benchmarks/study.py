@@ -17,20 +17,22 @@ from typing import Any
 import numpy as np
 
 from agentgym import store
-from agentgym.panel import Panel
 from agentgym.trainers import train
 from agentgym.trainers.config import resolve
 from agentgym.trainers.evaluate import figures, interval
 
 SEEDS = (1, 2, 3)
+SCHEMES = {
+    "salt": {"name": "salt", "base": "mean"},
+    "grpo": {"name": "grpo", "std": "none"},  # SALT's base by itself
+}
 
 
 def by_task(folder: Path) -> dict[str, float]:
     """The mean success of each task in a run's last sampled evaluation."""
     run = store.open(folder)
     recipe = resolve(str(folder / "config.yaml"))
-    tasks = store.read_tasks(folder / "panel-eval.parquet")
-    panel = Panel(name=recipe.env.eval, env=recipe.env.id, tasks=tuple(tasks.values()))
+    panel = store.read_panel(folder / "panel-eval.parquet")
     groups = run.groups(f"eval-{recipe.train.steps:06d}-sampled")
     return dict(figures(groups, panel).by_task)
 
@@ -53,7 +55,7 @@ def study(out: Path, recipe: str, *, samples: int, **overrides: Any) -> dict[str
     assert warm_updates is not None
     for seed in SEEDS:
         spent = []
-        for scheme in ("salt", "grpo"):
+        for scheme, credit in SCHEMES.items():
             report = play(
                 out / f"{scheme}-{seed}",
                 recipe,
@@ -62,7 +64,8 @@ def study(out: Path, recipe: str, *, samples: int, **overrides: Any) -> dict[str
                 seed=seed,
                 model=model,
                 warm_start=None,
-                credit={"name": scheme},
+                title=f"Study: {scheme}",
+                credit=credit,
             )
             seconds = report["seconds"]
             spent.append(sum(seconds[name] for name in ("rollout", "credit", "update")))
@@ -132,11 +135,15 @@ def main() -> None:
     parser.add_argument("--recipe", default="quickstart")
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--force", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print study.json as the last line")
     options = parser.parse_args()
     if options.force:
         shutil.rmtree(options.out, ignore_errors=True)
     result = study(options.out, options.recipe, samples=options.samples)
     (options.out / "study.json").write_text(json.dumps(result, indent=1) + "\n")
+    if options.json:
+        print(json.dumps({"name": "study", **result}))
+        return
     for arm, shares in result["success"].items():
         seeds = ", ".join(f"{share:.1%}" for share in shares["seeds"])
         print(f"{arm:>10}  {shares['mean']:.1%}  (seeds: {seeds})")

@@ -172,7 +172,7 @@ def test_a_folder_of_other_things_is_never_touched(
 ) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     line = refuse(capsys, "train", "corridor", "--out", tmp_path, option)
-    assert "is not empty and holds no run" in line
+    assert "is not empty and 'thesis.txt' in it is no part of a run" in line
     line = refuse(capsys, "train", "corridor", "--out", tmp_path / "thesis.txt", option)
     assert "is a file; a run needs a folder" in line
     assert (tmp_path / "thesis.txt").read_text() == "years of work"

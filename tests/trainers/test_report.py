@@ -1,0 +1,238 @@
+"""The report: its keys, its words, and when it says that a run is not to be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scored import episode, group, turn
+from small_runs import small_recipe
+
+from agentgym import store
+from agentgym.env import env_class
+from agentgym.trainers import config, report
+from agentgym.trainers.config import Recipe
+from agentgym.trainers.report import Fidelity, FidelityError, measure_fidelity
+from agentgym.types import EpisodeId, Group
+
+PANEL = env_class("agentgym/Corridor-v0").panel("gen1/unseen").head(6)
+
+
+def groups_of(step: int, scores: Sequence[Sequence[float | None]]) -> list[Group]:
+    """An evaluation: a task a row."""
+    groups = []
+    for number, (task, row) in enumerate(zip(PANEL.tasks, scores, strict=True)):
+        members = [
+            replace(
+                episode([turn("east", "a"), turn(None, "b")], score),
+                success=None if score is None else score == 1,
+                task_id=task.id,
+            )
+            for score in row
+        ]
+        found = [
+            replace(m, id=EpisodeId(step=step, group=number, member=i))
+            for i, m in enumerate(group(*members).episodes)
+        ]
+        groups.append(Group(task_id=task.id, episodes=tuple(found)))
+    return groups
+
+
+STEP_ROW: dict[str, Any] = {
+    "success": 0.5,
+    "tokens/sampled": 100.0,
+    "tokens/trained": 60.0,
+    "tokens/reencoded": 0.0,
+    "segments/breaks": 1.0,
+    "turns/num_cut": 2.0,
+    "logprob_gap": 1e-6,
+    "groups/all": 4.0,
+    "groups/dropped": 1.0,
+    "groups/without_two_valid": 0.0,
+    "status/success": 8.0,
+    "status/failure": 8.0,
+    "status/infra_error": 0.0,
+    "status/score_error": 0.0,
+    "seconds/rollout": 2.0,
+    "seconds/credit": 0.5,
+    "seconds/update": 1.5,
+}
+WARM_START: dict[str, Any] = {
+    "phase": "warm_start",
+    "demonstrations": 94,
+    "mistakes": 0.3,
+    "updates": 40,
+    "tokens_per_episode": 51.7,
+    "curve": [{"update": 40, "train_loss": 1.25, "held_out_loss": 1.5}],
+}
+ROWS: tuple[dict[str, Any], ...] = (
+    WARM_START,
+    {"phase": "seconds", "warm_start": 7.0},
+    {"phase": "eval", "at": 0, "sampled": 0.25, "greedy": 0.5, "seconds": 3.0},
+    *({"step": step, **STEP_ROW} for step in range(4)),
+    {"phase": "eval", "at": 4, "sampled": 0.75, "greedy": 0.5, "seconds": 3.5},
+    {"phase": "wall", "seconds": 100.0, "peak_rss_gb": 1.25},
+)
+Scores = list[list[float | None]]
+BEFORE: Scores = [[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [0.0, None]]
+AFTER: Scores = [[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.0, 1.0]]
+
+
+def run_folder(
+    folder: Path, *, rows: Sequence[Mapping[str, Any]] = ROWS, recipe: Recipe | None = None
+) -> Path:
+    """The files of a finished run of four steps."""
+    recipe = recipe or small_recipe("tiny", warm_start={"updates": 40}, eval={"tasks": 6})
+    store.write_text(folder / "config.yaml", config.dump(recipe))
+    store.write_panel(folder / "panel-eval.parquet", PANEL)
+    for step, scores in ((0, BEFORE), (4, AFTER)):
+        for kind, size in (("sampled", 2), ("greedy", 1)):
+            groups = groups_of(step, [row[:size] for row in scores])
+            path = folder / "episodes" / f"eval-{step:06d}-{kind}.parquet"
+            store.write_episodes(path, (e for g in groups for e in g.episodes))
+    lines = [json.dumps(row) + "\n" for row in rows]
+    store.write_text(folder / "metrics.jsonl", "".join(lines))
+    return folder
+
+
+def test_the_report_holds_what_is_promised_and_is_stored_as_it_is(tmp_path: Path) -> None:
+    content = report.write(run_folder(tmp_path))
+    assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(content))
+    assert content["panel"] == {"name": "gen1/unseen[:6]", "hash": PANEL.hash, "tasks": 6}
+    assert content["before"]["success"] == pytest.approx(1 / 6)
+    assert content["after"]["success"] == pytest.approx(4 / 6)
+    assert content["gain"] == pytest.approx(0.5)
+    low, high = content["gain_ci95"]
+    assert 0 < low < 0.5 < high
+    for part in ("before", "after"):
+        assert content[part].keys() >= {"success", "n", "ci95", "by_type"}
+        assert content["greedy"][part]["n"] == 6
+    assert content["before"]["num_errors"] == 1
+    assert content["seconds"] == {
+        "warm_start": 7.0, "evaluation": 6.5, "rollout": 8.0, "credit": 2.0, "update": 6.0,
+        "total": 100.0,
+    }  # fmt: skip
+    assert content["peak_rss_gb"] == 1.25
+    assert content["fidelity"]["tokens_reencoded"] == 0
+    assert content["warm_start"]["demonstrations"] == 94
+    assert content["control"] is None
+    assert content["problems"] == []
+    report.check(content)
+
+
+def test_the_report_to_read_has_tables_words_and_three_episodes(tmp_path: Path) -> None:
+    report.write(run_folder(tmp_path))
+    text = (tmp_path / "report.md").read_text()
+    assert text.startswith("# a small run\n")
+    assert f"panel `gen1/unseen[:6]` {PANEL.hash}, 6 tasks" in text
+    assert f"({env_class('agentgym/Corridor-v0').generated})" in text
+    assert "| **sampled** | 16.7% [" in text
+    assert "| **greedy** | " in text
+    assert "+50.0 points [+" in text
+    assert "| sampled, all | 16.7% | 66.7% | +50.0 points |" in text
+    assert "paired by task" in text
+    assert "![learning curve](curve.png)" in text
+    assert "94 demonstrations, 30% of the turns replaced by mistakes that are not imitated" in text
+    assert "| 40 | 1.250 | 1.500 |" in text
+    assert "| tokens_reencoded | 0 |" in text
+    assert "| warm_start | 7.0 |" in text
+    assert text.count("```") == 6
+    assert "status success" in text or "score 1" in text
+    assert f"agentgym replay {tmp_path}" in text
+    assert "Do not trust" not in text
+    assert "## Control" not in text
+
+
+def test_published_games_are_called_nothing_else(tmp_path: Path) -> None:
+    """The remark belongs to panels that we generate."""
+    run_folder(tmp_path)
+    official = replace(PANEL, name="official/unseen")
+    store.write_panel(tmp_path / "panel-eval.parquet", official)
+    report.write(tmp_path)
+    assert env_class("agentgym/Corridor-v0").generated not in (tmp_path / "report.md").read_text()
+
+
+def test_the_control_is_reported_when_there_was_one(tmp_path: Path) -> None:
+    control = {
+        "phase": "control", "success": 0.25, "updates": 9, "seconds": 16.0,
+        "gain": 0.1, "gain_ci95": [0.05, 0.15],
+    }  # fmt: skip
+    content = report.write(run_folder(tmp_path, rows=[*ROWS, control]))
+    assert content["control"] == control
+    text = (tmp_path / "report.md").read_text()
+    assert "success 25.0% sampled; RL minus control +10.0 points [+5.0, +15.0]." in text
+
+
+def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:
+    for name, rows in (("full", ROWS), ("steps", ROWS[3:5]), ("evals", ROWS[2:3])):
+        report.draw_curve(tmp_path / f"{name}.png", rows)
+        data = (tmp_path / f"{name}.png").read_bytes()
+        assert data.startswith(b"\x89PNG\r\n\x1a\n")
+        assert data.endswith(b"IEND\xaeB`\x82")
+
+
+def test_fidelity_sums_the_steps_and_keeps_the_worst_gap() -> None:
+    worse = {"step": 4, **STEP_ROW, "logprob_gap": 2e-5, "tokens/reencoded": 3.0}
+    fidelity = measure_fidelity([*ROWS, worse], [])
+    assert asdict(fidelity) == {
+        "tokens_sampled": 500, "tokens_trained": 300, "tokens_masked": 200,
+        "tokens_reencoded": 3, "prefix_breaks": 5, "turns_truncated": 10,
+        "max_logprob_gap": 2e-5, "infra_errors": 0, "score_errors": 0, "groups": 20,
+        "groups_without_credit": 5, "groups_without_two_valid": 0, "episodes": 80,
+        "evaluation_errors": 0, "evaluation_episodes": 0,
+    }  # fmt: skip
+    assert measure_fidelity([], []).episodes == 0
+
+
+def fidelity_of(**changes: Any) -> Fidelity:
+    return replace(measure_fidelity(ROWS, []), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        ({"tokens_reencoded": 1}, ["1 trained tokens are not the sampled ones"]),
+        (
+            {"max_logprob_gap": 2e-3},
+            ["sampling-time and train-time logprobs differ by 2.00e-03, allowed are 1e-03"],
+        ),
+        ({"max_logprob_gap": 1e-3}, []),
+        ({"infra_errors": 3}, []),
+        ({"infra_errors": 4}, ["6.2% of the episodes were lost to errors of ours"]),
+        (
+            {"infra_errors": 2, "score_errors": 2},
+            ["6.2% of the episodes were lost to errors of ours"],
+        ),
+    ],
+)
+def test_a_threshold_that_is_passed_is_a_problem(changes: dict[str, Any], said: list[str]) -> None:
+    """Of 64 episodes, 5 % are 3.2."""
+    assert fidelity_of(**changes).problems(small_recipe("tiny")) == said
+
+
+def test_a_run_that_is_not_to_be_trusted_is_reported_and_fails(tmp_path: Path) -> None:
+    rows = [*ROWS, {"step": 4, **STEP_ROW, "tokens/reencoded": 2.0, "status/infra_error": 9.0}]
+    content = report.write(run_folder(tmp_path, rows=rows))
+    assert len(content["problems"]) == 2
+    stored = store.open(tmp_path).report()
+    with pytest.raises(FidelityError, match="2 trained tokens .*; 10.1% of the episodes"):
+        report.check(stored)
+    text = (tmp_path / "report.md").read_text()
+    assert "**Do not trust this run: 2 trained tokens are not the sampled ones.**" in text
+
+
+def test_an_evaluation_that_lost_a_whole_type_is_reported_without_it(tmp_path: Path) -> None:
+    run_folder(tmp_path)
+    groups = groups_of(4, [[None]] * 6)
+    for kind in ("sampled", "greedy"):
+        path = tmp_path / "episodes" / f"eval-000004-{kind}.parquet"
+        store.write_episodes(path, (e for g in groups for e in g.episodes))
+    content = report.write(tmp_path)
+    assert content["after"]["n"] == 0
+    assert content["after"]["num_errors"] == 6
+    assert content["gain_ci95"] == (0.0, 0.0)

@@ -1,0 +1,266 @@
+"""A run that was killed goes on as if nothing had happened: to the last bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from small_runs import small_recipe
+
+from agentgym import store
+from agentgym.store import digest_of
+from agentgym.trainers import checkpoint, config
+from agentgym.types import Episode
+
+TESTS = Path(__file__).parents[1]
+LAST = "step-000005"
+SETTINGS: dict[str, Any] = {
+    "env": {"id": "dying_parts:DyingCorridor"},
+    "credit": {"name": "dying_parts:DyingSalt"},
+    "loss": {"name": "dying_parts:DyingPpo"},
+    "train": {"steps": 5, "tasks_per_step": 2, "group_size": 6, "micro_batch_tokens": 400},
+    "eval": {"tasks": 2},
+}
+
+
+def environment() -> dict[str, str]:
+    """One thread, and the tests' own modules."""
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+
+
+def perform(*commands: tuple[str, Sequence[Any]]) -> tuple[list[int], str]:
+    """Exit codes of commands, each in a process of its own, and all that they printed."""
+    listed = [[signal_at, [str(word) for word in words]] for signal_at, words in commands]
+    done = subprocess.run(
+        [sys.executable, "-m", "forked", json.dumps(listed)],
+        cwd=TESTS, env=environment(), timeout=300, text=True, check=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    codes: list[int] = json.loads(done.stdout.splitlines()[-1])
+    return codes, done.stdout
+
+
+def timeless(episode: Episode) -> Episode:
+    return replace(episode, turns=tuple(replace(turn, seconds=0.0) for turn in episode.turns))
+
+
+def lasting(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of metrics without its seconds."""
+    return {name: value for name, value in row.items() if "seconds" not in name}
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """All that a run came to, but for times and memory."""
+    run = store.open(folder)
+    newest = folder / "checkpoints" / LAST
+    state = torch.load(newest / "optimizer.pt", weights_only=True)["state"]
+    return {
+        "weights": digest_of(newest / "model.safetensors"),
+        "moments": {
+            (index, name): tensor.tolist()
+            for index, values in state.items()
+            for name, tensor in values.items()
+        },
+        "episodes": {
+            path.name: tuple(map(timeless, store.read_episodes(path))) for path in run.files()
+        },
+        "metrics": [lasting(row) for row in run.metrics() if row.get("phase") != "wall"],
+        "report": {
+            name: value
+            for name, value in run.report().items()
+            if name not in ("seconds", "peak_rss_gb")
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def recipe_file(corridor_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
+    path.write_text(config.dump(small_recipe(corridor_model, **SETTINGS)))
+    return path
+
+
+KILLS = {
+    "while the model plays": "env 3 50 KILL",
+    "between play and update": "credit 3 1 KILL",
+    "in the middle of an update": "loss 4 2 KILL",
+    "before a checkpoint is visible": "save 4 1 KILL",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """Runs of one recipe: each begun, most of them broken off, all gone on with to the end."""
+
+    folders: Mapping[str, Path]
+    last_steps: Mapping[str, int]
+    """The last step whose metrics a killed run had written."""
+    codes: Mapping[str, int]
+    """Exit codes of the commands that went on."""
+    said: str
+
+    def assert_as_unbroken(self, name: str) -> None:
+        """To the last bit, but for times and memory."""
+        found, expected = content(self.folders[name]), content(self.folders["unbroken"])
+        for part, value in expected.items():
+            assert found[part] == value, f"{name}: {part}"
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def forget_the_optimizer(run: Path) -> None:
+    """Replace the newest optimizer state by that of a fresh one, digest included."""
+    newest, _ = checkpoint.find_latest(run)
+    assert newest is not None
+    state = torch.load(newest / "optimizer.pt", weights_only=True)
+    torch.save({**state, "state": {}}, newest / "optimizer.pt")
+    manifest = json.loads((newest / "manifest.json").read_text())
+    manifest["files"]["optimizer.pt"] = digest_of(newest / "optimizer.pt")
+    (newest / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture(scope="module")
+def runs(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """All of them, in two rounds of processes: what is broken off, then what goes on."""
+    top = tmp_path_factory.mktemp("runs")
+    begun = {"unbroken": "", "repeated": "", **KILLS, "stopped": "env 0 1 INT"}
+    folders = {name: top / str(number) for number, name in enumerate(begun)}
+    train = ["train", recipe_file, "--out"]
+    codes, first_said = perform(*((at, [*train, folders[name]]) for name, at in begun.items()))
+    assert codes == [0, 0] + [-signal.SIGKILL] * len(KILLS) + [0]
+    last_steps = {}
+    for name in KILLS:
+        rows = store.open(folders[name]).metrics()
+        last_steps[name] = max(row.get("step", -1) for row in rows)
+        assert not (folders[name] / "report.json").exists()
+    for name in ("cut back", "forgetful", "damaged"):
+        folders[name] = shutil.copytree(folders["unbroken"], top / name.partition(" ")[0])
+        (folders[name] / "report.json").unlink()
+        if name == "damaged":
+            flip_a_bit(folders[name] / "checkpoints" / LAST / "model.safetensors")
+        else:
+            shutil.rmtree(folders[name] / "checkpoints" / LAST)
+    forget_the_optimizer(folders["forgetful"])
+    stop_again = [*train, folders["stopped"], "--resume"]
+    going_on = [*KILLS, "cut back", "forgetful", "damaged", "stopped"]
+    codes, said = perform(
+        ("credit 1 1 INT", stop_again),
+        ("credit 0 1 INT INT", stop_again),
+        *(("", [*train, folders[name], "--resume"]) for name in going_on),
+    )
+    return Runs(
+        folders=folders,
+        last_steps=last_steps,
+        codes=dict(zip(["stopped again", "stopped now", *going_on], codes, strict=True)),
+        said=first_said + said,
+    )
+
+
+@pytest.mark.slow
+def test_two_runs_with_one_seed_are_one(runs: Runs) -> None:
+    runs.assert_as_unbroken("repeated")
+    metrics = store.open(runs.folders["unbroken"]).metrics()
+    assert sum(row.get("grad_norm", 0) > 0 for row in metrics) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KILLS)
+def test_a_killed_run_goes_on_to_the_same_bits(runs: Runs, name: str) -> None:
+    # Killed in step 3, or at its end; the checkpoint before is that of two steps.
+    assert runs.last_steps[name] in (2, 3)
+    assert runs.codes[name] == 0
+    assert "resuming at step 2" in runs.said
+    runs.assert_as_unbroken(name)
+
+
+@pytest.mark.slow
+def test_the_optimizers_state_is_needed(runs: Runs) -> None:
+    """The other way round: the comparison above would notice a loss of state."""
+    assert runs.codes["cut back"] == runs.codes["forgetful"] == 0
+    runs.assert_as_unbroken("cut back")
+    forgetful, whole = (content(runs.folders[name]) for name in ("forgetful", "cut back"))
+    assert forgetful["weights"] != whole["weights"]
+
+
+@pytest.mark.slow
+def test_a_damaged_newest_checkpoint_costs_its_steps_and_no_more(runs: Runs) -> None:
+    weights = runs.folders["damaged"] / "checkpoints" / LAST / "model.safetensors"
+    assert f"skipped a damaged checkpoint: {weights}: altered since it was saved" in runs.said
+    assert "resuming at step 4" in runs.said
+    assert runs.codes["damaged"] == 0
+    runs.assert_as_unbroken("damaged")
+
+
+@pytest.mark.slow
+def test_ctrl_c_once_saves_and_stops_and_twice_stops_now(runs: Runs) -> None:
+    """Before the first step, after a step, at once; and then to the end."""
+    assert "stopping after this step; press Ctrl-C again to stop now" in runs.said
+    assert "stopped before the first step; --resume goes on" in runs.said
+    assert runs.codes["stopped again"] == 0
+    assert "stopped after step 1; --resume goes on" in runs.said
+    assert runs.codes["stopped now"] == 130
+    assert "agentgym: interrupted" in runs.said
+    assert runs.codes["stopped"] == 0
+    runs.assert_as_unbroken("stopped")
+
+
+def two_processes(recipe_file: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
+    """A run in two processes, started alone."""
+    words = ["train", str(recipe_file), "--out", str(folder), "--processes", "2", *more]
+    return subprocess.Popen(
+        [sys.executable, "-m", "agentgym.cli", *words],
+        env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
+    """Until the metrics of that step are there."""
+    until = time.monotonic() + 120
+    path = folder / "metrics.jsonl"
+    while not (path.exists() and f'{{"step": {step},' in path.read_text()):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+def test_two_processes_repeat_resume_and_leave_nobody_behind(
+    recipe_file: Path, tmp_path: Path
+) -> None:
+    """One run unbroken, and one killed in its fourth step and resumed."""
+    unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
+    first = two_processes(recipe_file, unbroken)
+    said, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, said
+    second = two_processes(recipe_file, killed)
+    wait_for_step(second, killed, 2)
+    followers = psutil.Process(second.pid).children(recursive=True)
+    assert followers
+    second.kill()
+    second.communicate()
+    _, alive = psutil.wait_procs(followers, timeout=60)
+    assert alive == []
+    third = two_processes(recipe_file, killed, "--resume")
+    said, _ = third.communicate(timeout=300)
+    assert third.returncode == 0, said
+    assert "resuming at step 2" in said
+    found, expected = content(killed), content(unbroken)
+    for part, value in expected.items():
+        assert found[part] == value, part

@@ -1,0 +1,260 @@
+"""A run from recipe to report, in this process; what a kill does to one is in test_resume."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import small_recipe
+from transformers import AutoTokenizer
+
+from agentgym import store
+from agentgym.cli import main
+from agentgym.env import env_class
+from agentgym.errors import UsageError
+from agentgym.trainers import config, train
+from agentgym.trainers.config import Recipe
+from agentgym.trainers.report import FidelityError
+from agentgym.trainers.run import RunResult
+from agentgym.types import Episode
+
+SHORT: dict[str, Any] = {
+    "train": {"steps": 2, "tasks_per_step": 2, "checkpoint_every": 1},
+    "eval": {"tasks": 3, "samples": 2, "every": 1},
+}
+PANEL = env_class("agentgym/Corridor-v0").panel("gen1/unseen").head(3)
+
+
+def timeless(episodes: tuple[Episode, ...]) -> list[Episode]:
+    return [
+        replace(e, turns=tuple(replace(turn, seconds=0.0) for turn in e.turns)) for e in episodes
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(corridor_model: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A run of two steps."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return train(small_recipe(corridor_model, **SHORT), out=folder)
+
+
+@pytest.fixture
+def copy(finished: RunResult, tmp_path: Path) -> Path:
+    """A copy of it to do harm to."""
+    return shutil.copytree(finished.folder, tmp_path / "copy")
+
+
+def save_recipe(recipe: Recipe, folder: Path) -> str:
+    path = folder / "recipe.yaml"
+    path.write_text(config.dump(recipe))
+    return str(path)
+
+
+def refuse(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 2) -> str:
+    """The one line on stderr of a command that fails."""
+    capsys.readouterr()
+    assert main([str(word) for word in words]) == code
+    err = [line for line in capsys.readouterr().err.splitlines() if line.startswith("agentgym")]
+    (line,) = err
+    return line
+
+
+def test_a_run_leaves_the_files_that_are_promised(finished: RunResult) -> None:
+    folder = finished.folder
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".sha256") == [
+        "checkpoints", "config.yaml", "curve.png", "episodes", "metrics.jsonl",
+        "panel-eval.parquet", "panel.parquet", "report.json", "report.md",
+    ]  # fmt: skip
+    run = store.open(folder)
+    assert [path.stem for path in run.files()] == [
+        "eval-000000-greedy", "eval-000000-sampled", "eval-000001-greedy", "eval-000001-sampled",
+        "eval-000002-greedy", "eval-000002-sampled", "step-000000", "step-000001",
+    ]  # fmt: skip
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [
+        "step-000000", "step-000001", "step-000002",
+    ]  # fmt: skip
+    assert store.read_panel(folder / "panel-eval.parquet").hash == PANEL.hash
+    assert not [path for path in folder.rglob("*") if "tmp" in path.name]
+
+
+def test_episodes_say_what_they_are_of(finished: RunResult) -> None:
+    run = store.open(finished.folder)
+    train_hash = env_class("agentgym/Corridor-v0").panel("gen1/train").hash
+    for path in run.files():
+        kind, step, *_ = path.stem.split("-")
+        for episode in store.read_episodes(path):
+            assert episode.id.step == episode.policy_version == int(step)
+            assert episode.panel_hash == (train_hash if kind == "step" else PANEL.hash)
+            assert episode.env == "agentgym/Corridor-v0"
+            assert (episode.advantages is not None) == (kind == "step")
+    sizes = [len(store.read_episodes(path)) for path in run.files()]
+    assert sizes == [3, 6, 3, 6, 3, 6, 8, 8]
+
+
+def test_metrics_have_a_row_a_step_and_the_report_is_their_sum(finished: RunResult) -> None:
+    rows = store.open(finished.folder).metrics()
+    steps = [row for row in rows if "step" in row]
+    assert [row["step"] for row in steps] == [0, 1]
+    assert [row["at"] for row in rows if row.get("phase") == "eval"] == [0, 1, 2]
+    report = finished.report
+    assert report is not None
+    assert report["panel"]["hash"] == PANEL.hash
+    assert report["fidelity"]["tokens_reencoded"] == 0
+    assert report["fidelity"]["tokens_trained"] == sum(row["tokens/trained"] for row in steps)
+    assert report["fidelity"]["episodes"] == 16
+    assert report["peak_rss_gb"] > 0.1
+    assert f"{report['before']['success']:.1%} before RL" in finished.summary()
+    assert str(finished.folder / "report.md") in finished.summary()
+
+
+def test_a_finished_run_is_given_back_and_not_run_again(
+    finished: RunResult, corridor_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished.folder / "report.json").stat().st_mtime_ns
+    again = train(small_recipe(corridor_model, **SHORT), out=finished.folder, resume=True)
+    assert again == finished
+    other = train(small_recipe(corridor_model), out=finished.folder, resume=True)
+    assert other == finished
+    assert "resuming with the recipe stored in" in capsys.readouterr().out
+    assert (finished.folder / "report.json").stat().st_mtime_ns == before
+    with pytest.raises(UsageError, match="already holds a run; --resume"):
+        train(small_recipe(corridor_model, **SHORT), out=finished.folder)
+
+
+def test_a_lost_report_and_a_damaged_evaluation_are_made_again(
+    finished: RunResult, copy: Path, corridor_model: Path
+) -> None:
+    (copy / "report.json").unlink()
+    damaged = copy / "episodes" / "eval-000002-greedy.parquet"
+    damaged.write_bytes(b"torn")
+    again = train(small_recipe(corridor_model, **SHORT), out=copy, resume=True)
+    assert again.report is not None
+    assert finished.report is not None
+    for part in ("before", "after", "gain_ci95", "fidelity", "greedy"):
+        assert again.report[part] == finished.report[part]
+    for path in store.open(finished.folder).files():
+        assert timeless(store.read_episodes(copy / "episodes" / path.name)) == timeless(
+            store.read_episodes(path)
+        )
+
+
+def test_force_replaces_a_run_and_repeats_it(
+    finished: RunResult, copy: Path, corridor_model: Path
+) -> None:
+    (copy / "episodes" / "step-000099.parquet").write_bytes(b"old")
+    again = train(small_recipe(corridor_model, **SHORT), out=copy, force=True)
+    assert [p.name for p in store.open(copy).files()] == [
+        p.name for p in store.open(finished.folder).files()
+    ]
+    assert again.report is not None
+    assert finished.report is not None
+    assert again.report["after"] == finished.report["after"]
+
+
+def test_a_passed_threshold_fails_the_run_each_time_it_is_asked_for(
+    corridor_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT, fidelity={"max_logprob_gap": 0.0})
+    words = ["train", save_recipe(recipe, tmp_path), "--out", tmp_path / "run"]
+    for more in ([], ["--resume"]):
+        line = refuse(capsys, *words, *more, code=1)
+        assert line.startswith("agentgym: FidelityError: sampling-time and train-time logprobs")
+    assert (tmp_path / "run" / "report.md").exists()
+    with pytest.raises(FidelityError, match="logprobs differ"):
+        train(recipe, out=tmp_path / "run", resume=True)
+
+
+def test_a_run_warm_starts_a_model_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warm_start = {"demonstrations": 40, "updates": 8}
+    short = {**SHORT, "train": {"steps": 1, "tasks_per_step": 2}}
+    result = train(small_recipe("tiny", warm_start=warm_start, **short), out=tmp_path / "run")
+    assert result.report is not None
+    assert result.report["warm_start"]["demonstrations"] > 20
+    assert [point["update"] for point in result.report["warm_start"]["curve"]] == list(range(1, 9))
+    assert result.report["seconds"]["warm_start"] > 0
+    said = capsys.readouterr().out
+    assert "warm start 8/8" in said
+    assert "train step 1/1" in said
+    # An ordinary model folder, before and after.
+    for folder in ("model", "checkpoints/step-000000", "checkpoints/step-000001"):
+        assert AutoTokenizer.from_pretrained(tmp_path / "run" / folder).chat_template
+
+
+def test_a_model_that_cannot_play_is_one_line_and_the_folder_stays_free(
+    corridor_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mute = shutil.copytree(corridor_model, tmp_path / "mute")
+    (mute / "chat_template.jinja").unlink()
+    recipe = save_recipe(small_recipe(mute, **SHORT), tmp_path)
+    out = tmp_path / "run"
+    words = ["train", recipe, "--out", out]
+    assert "has no chat template" in refuse(capsys, *words)
+    resumed = [*words, "--resume"]  # nothing was begun, so the recipe may be put right
+    line = refuse(capsys, *resumed, "--model.path", tmp_path / "nowhere")
+    assert f"cannot load model '{tmp_path / 'nowhere'}'" in line
+    line = refuse(capsys, *resumed, "--model.path", corridor_model, "--model.context", "5000")
+    assert "model.context is 5000, but" in line
+    assert "at most 512 tokens" in line
+    assert main([*map(str, resumed), "--model.path", str(corridor_model)]) == 0
+
+
+def judged(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> dict[str, Any]:
+    """What `agentgym eval --json` prints."""
+    capsys.readouterr()
+    assert main(["eval", str(folder), "--json", *more]) == 0
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def test_eval_plays_what_the_run_played_and_keeps_the_episodes(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = store.open(copy).report()
+    sampled = judged(capsys, copy, "--tasks", "3", "--samples", "2")
+    greedy = judged(capsys, copy, "--tasks", "3", "--greedy")
+    assert sampled["panel"] == report["panel"]
+    assert sampled["step"] == 2
+    for name in ("success", "n", "by_type", "score", "ci95"):
+        assert sampled[name] == report["after"][name]
+        assert greedy[name] == report["greedy"]["after"][name]
+    run = store.open(copy)
+    assert sampled["file"] == "judge-000002-gen1-unseen-3-sampled-2"
+    assert [group.task_id for group in run.groups(sampled["file"])] == [t.id for t in PANEL.tasks]
+    trained_on = judged(capsys, copy, "--split", "gen1/train", "--tasks", "2")
+    assert trained_on["panel"]["name"] == "gen1/train[:2]"
+    assert main(["eval", str(copy), "--tasks", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("gen1/unseen[:2] ")
+    assert "agentgym replay" in shown
+
+
+def test_eval_falls_back_on_the_checkpoint_before_a_damaged_one(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "checkpoints" / "step-000002" / "model.safetensors").unlink()
+    assert judged(capsys, copy, "--tasks", "1")["step"] == 1
+    shutil.rmtree(copy / "checkpoints")
+    line = refuse(capsys, "eval", copy, code=1)
+    assert "has no sound checkpoint to judge" in line
+    (copy / "config.yaml").unlink()
+    assert "holds no run: it has no config.yaml" in refuse(capsys, "eval", copy)
+    assert "unknown split 'gen1/sen'" in refuse(
+        capsys, "play", "agentgym/Corridor-v0", "--split", "gen1/sen"
+    )
+
+
+def test_a_run_without_a_sound_checkpoint_is_not_begun_anew_unasked(
+    copy: Path, corridor_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "report.json").unlink()
+    for path in (copy / "checkpoints").glob("*/manifest.json"):
+        path.unlink()
+    recipe = save_recipe(small_recipe(corridor_model, **SHORT), tmp_path)
+    line = refuse(capsys, "train", recipe, "--out", copy, "--resume", code=1)
+    assert "no sound checkpoint is left; start again with --force" in line
