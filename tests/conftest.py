@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# The tests' tensors are too small for two threads, and threads that wait by spinning starve the
+# processes that some tests start. Both are read when torch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 QWEN3 = Path(__file__).parent.parent / ".cache" / "qwen3" / "package" / "models"
 

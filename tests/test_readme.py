@@ -29,6 +29,11 @@ def test_the_readme_shows_the_two_commands() -> None:
     assert "make test" in shown
 
 
+def test_nothing_is_left_to_fill_in() -> None:
+    blanks = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", README)
+    assert set(blanks) <= {"PIP_EXTRA_INDEX_URL", "ALFWORLD_DATA"}
+
+
 def test_every_block_is_of_a_kind_that_is_run() -> None:
     assert {kind for kind, _ in BLOCKS} <= {"sh", "python", "text"}
 

@@ -318,6 +318,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
     recipe, world = trainer.recipe, trainer.world
     steps = recipe.train.steps
     every = recipe.eval.every
+    done = first
     with phase("train step", total=steps, shown=world.leads) as advance:
         for step in range(first, steps):
             # Before the step, so that a run that goes on from here evaluates here, too.
@@ -331,7 +332,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
                 path = folder / "episodes" / f"step-{step:06d}.parquet"
                 store.write_episodes(path, (e for g in result.groups for e in g.episodes))
                 _note(folder, {"step": step, **result.metrics})
-                if done % recipe.train.checkpoint_every == 0 or done == steps or stop.asked:
+                if done % recipe.train.checkpoint_every == 0 or done == steps:
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
                     checkpoint.prune(folder)
                 advance(done, _remark(result.metrics))
@@ -339,7 +340,9 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
         _evaluate(trainer, panels.eval, folder, step=steps)
     stopped = world.any(stop.asked)
     if stopped and world.leads:
-        say("stopped; --resume goes on")
+        checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
+        where = f"after step {done - 1}" if done else "before the first step"
+        say(f"stopped {where}; --resume goes on")
     return not stopped
 
 

@@ -49,10 +49,10 @@ def test_a_panel_holds_the_solvable_games_in_the_order_of_their_folders(data: Pa
         "official/seen/b-None-Shelf-3/trial_1",
         "official/seen/b-None-Shelf-3/trial_2",
     ]
-    assert [task.public["goal"] for task in panel] == [
-        {"task_type": "pick_clean_then_place"},
-        {"task_type": "look_at_obj_in_light"},
-        {"task_type": "pick_clean_then_place"},
+    assert [task.public["type"] for task in panel] == [
+        "pick_clean_then_place",
+        "look_at_obj_in_light",
+        "pick_clean_then_place",
     ]
     assert (panel.name, panel.env) == ("official/seen", "agentgym/ALFWorldTextWorld-v0")
     assert ALFWorld.panel("official/seen").hash == panel.hash

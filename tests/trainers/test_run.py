@@ -119,7 +119,7 @@ def test_a_finished_run_is_given_back_and_not_run_again(
     assert again == finished
     other = train(small_recipe(corridor_model), out=finished.folder, resume=True)
     assert other == finished
-    assert "resuming with the recipe stored in" in capsys.readouterr().out
+    assert "going on with the recipe in" in capsys.readouterr().out
     assert (finished.folder / "report.json").stat().st_mtime_ns == before
     with pytest.raises(UsageError, match="already holds a run; --resume"):
         train(small_recipe(corridor_model, **SHORT), out=finished.folder)

@@ -153,7 +153,7 @@ def test_demonstrations_that_never_win_are_an_error_and_no_endless_loop(
 
 
 def test_the_warm_start_reads_as_the_policy_will_play(corridor_model: Path) -> None:
-    """A window of history makes the sequences short; choices make them long."""
+    """A window of history reads everything again and again; choices make observations long."""
     lengths = {}
     renders = {"all": {}, "window": {"history": 1}, "choices": {"show_choices": True}}
     for name, render in renders.items():
@@ -169,4 +169,4 @@ def test_the_warm_start_reads_as_the_policy_will_play(corridor_model: Path) -> N
             config=recipe.warm_start,
         )
         lengths[name] = record.tokens_per_episode
-    assert lengths["window"] < lengths["all"] < lengths["choices"]
+    assert lengths["all"] < min(lengths["window"], lengths["choices"])
