@@ -22,12 +22,13 @@ def schema() -> pyarrow.Schema:
     import pyarrow as pa
 
     text, number, integer, binary = pa.string(), pa.float64(), pa.int64(), pa.binary()
+    tokens = pa.list_(pa.int32())
     observation = pa.struct({"text": text, "choices": pa.list_(text), "key": text})
     turn = pa.struct(
         {
             "segment": pa.int32(),
-            "prompt_ids": pa.list_(pa.int32()),
-            "action_ids": pa.list_(pa.int32()),
+            "prompt_ids": tokens,
+            "action_ids": tokens,
             "logprobs": pa.list_(number),
             "finish": text,
             "text": text,
@@ -41,9 +42,7 @@ def schema() -> pyarrow.Schema:
         }
     )
     columns: dict[str, Any] = {
-        "step": pa.int32(),
-        "group": pa.int32(),
-        "member": pa.int32(),
+        **{name: pa.int32() for name in ("step", "group", "member")},
         "task_id": text,
         "panel_hash": text,
         "env": text,

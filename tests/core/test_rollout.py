@@ -38,10 +38,6 @@ def ended(text: str) -> tuple[int, ...]:
     return (*text.encode("utf-8", "surrogatepass"), END)
 
 
-def bytes_of(text: str) -> tuple[int, ...]:
-    return tuple(text.encode())
-
-
 def agent_of(
     script: Any, *, context: int = 4000, history: int | None = None, max_turn_tokens: int = 50
 ) -> Agent:
@@ -96,9 +92,9 @@ def test_an_episode_holds_exactly_the_tokens_the_model_saw_and_made() -> None:
     texts = [env.reset(options={"task": NEAR})[0].text]
     texts += [env.step(action)[0].text for action in WIN]
     first = (
-        USER, *bytes_of(Corridor.system_prompt), END, USER, *bytes_of(texts[0]), END, ASSISTANT,
+        USER, *Corridor.system_prompt.encode(), END, USER, *texts[0].encode(), END, ASSISTANT,
     )  # fmt: skip
-    later = [(USER, *bytes_of(text), END, ASSISTANT) for text in texts[1:-1]]
+    later = [(USER, *text.encode(), END, ASSISTANT) for text in texts[1:-1]]
     assert [turn.prompt_ids for turn in episode.turns] == [first, *later]
     assert [turn.action_ids for turn in episode.turns] == [ended(action) for action in WIN]
     assert [turn.text for turn in episode.turns] == list(WIN)
@@ -132,7 +128,7 @@ def test_a_window_of_history_begins_a_segment_each_turn_and_keeps_what_was_seen(
 
 
 def test_an_action_without_its_end_token_is_closed_by_an_unsampled_one() -> None:
-    cut = Generation(ids=bytes_of("eas"), logprobs=(-1.0, -2.0, -3.0), finish="length")
+    cut = Generation(ids=tuple(b"eas"), logprobs=(-1.0, -2.0, -3.0), finish="length")
     (episode,) = play_inline(agent_of(Listening([cut, *WIN])), NEAR, CORRIDOR).episodes
     first, second = episode.turns[:2]
     assert (first.finish, first.text, first.action) == ("length", "eas", None)
@@ -179,12 +175,6 @@ def test_the_turn_limit_truncates_and_the_score_still_counts(
     (episode,) = group.episodes
     assert (episode.status, episode.score, len(episode.turns)) == (status, score, max_turns)
     assert episode.valid
-
-
-def test_a_wrong_answer_is_a_failure() -> None:
-    chosen = Lookup.panel("gen1/train").tasks[0]
-    (episode,) = play_inline(agent_of(Listening(["answer[nowhere]"])), chosen, LOOKUP).episodes
-    assert (episode.status, episode.score, episode.success) == (Status.FAILURE, 0.0, False)
 
 
 def test_an_episode_past_its_time_is_truncated_after_the_turn_under_way() -> None:
@@ -239,14 +229,14 @@ def test_each_kind_of_failure_costs_its_own_episode_and_leaves_the_siblings_as_t
     assert siblings == [timeless(alone)] * 3
 
 
-@pytest.mark.parametrize(
-    ("phase", "status", "recorded"),
-    [
-        ("reset", Status.INFRA_ERROR, ("EnvError", "reset")),
-        ("step", Status.INFRA_ERROR, ("EnvError", "turns")),
-        ("outcome", Status.SCORE_ERROR, ("ScoreError", "outcome")),
-    ],
-)
+PHASES = [
+    ("reset", Status.INFRA_ERROR, ("EnvError", "reset")),
+    ("step", Status.INFRA_ERROR, ("EnvError", "turns")),
+    ("outcome", Status.SCORE_ERROR, ("ScoreError", "outcome")),
+]
+
+
+@pytest.mark.parametrize(("phase", "status", "recorded"), PHASES)
 @pytest.mark.parametrize("fault", ["raise big", "raise unprintable", "wrong type"])
 def test_failures_of_an_inline_environment_are_recorded_by_phase(
     fault: str, phase: str, status: Status, recorded: tuple[str, str]
@@ -381,16 +371,15 @@ def test_no_secret_of_a_task_reaches_a_prompt_or_a_record(pool_kind: str) -> Non
     chosen = replace(found, secret=secret)
     said = ["lookup[Ada]", "No idea.", "", "\x00", "lookup[answers]", "answer[Rome]"]
     script = Listening(said)
-    env_id = LOOKUP
-    pool: Pool = InlinePool(env_id) if pool_kind == "inline" else ProcessPool(env_id, num_workers=1)
+    pool: Pool = InlinePool(LOOKUP) if pool_kind == "inline" else ProcessPool(LOOKUP, num_workers=1)
 
     async def played() -> Group:
         async with pool:
-            return await play_group(pool, agent_of(script), start_of(chosen, env_id), size=1)
+            return await play_group(pool, agent_of(script), start_of(chosen, LOOKUP), size=1)
 
     group = asyncio.run(played())
     (episode,) = group.episodes
-    assert episode.status is Status.FAILURE
+    assert (episode.status, episode.score, episode.success) == (Status.FAILURE, 0.0, False)
     prompts = [ByteTemplate().decode(request.ids) for request in script.requests]
     shown = [message.content for request in script.requests for message in request.messages]
     for text in [*prompts, *shown, repr(group)]:
