@@ -20,7 +20,7 @@ from agentgym import env as envs
 from agentgym import store
 from agentgym.errors import StoreError, UsageError
 from agentgym.guard import GuardedEnv
-from agentgym.registry import load
+from agentgym.registry import EXTRAS, load
 from agentgym.replay import episode_text, printable
 from agentgym.rows import to_row
 from agentgym.store import Run
@@ -244,9 +244,8 @@ def doctor(*, as_json: bool) -> int:
     if as_json:
         print_json(facts)
         return 0
-    missing = {"torch": "train", "transformers": "train"}
     for name, value in facts.items():
-        remark = f"missing: pip install 'agentgym-lab[{missing[name]}]'" if name in missing else "-"
+        remark = f"missing: pip install 'agentgym-lab[{EXTRAS[name]}]'" if name in EXTRAS else "-"
         print(f"{name:>14}  {value if value is not None else remark}")
     return 0
 

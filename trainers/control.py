@@ -28,8 +28,7 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path) -> None:
     world.wait()  # the leading process has written the last step's metrics
     rows = store.open(folder).metrics()
     spent = seconds(rows)
-    rl_seconds = sum(spent.get(name, 0.0) for name in ("rollout", "credit", "update"))
-    budget = world.sum_floats({"seconds": rl_seconds})["seconds"] / world.size
+    budget = sum(spent.get(name, 0.0) for name in ("rollout", "credit", "update"))
     updates = max(1, round(recipe.warm_start.updates * budget / spent["warm_start"]))
     config = recipe.warm_start.model_copy(update={"updates": updates})
     policy = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))

@@ -9,14 +9,11 @@ import asyncio
 import json
 import resource
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -42,6 +39,7 @@ from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.step import Trainer, train_step
+from agentgym.trainers.stop import Stop, stoppable
 from agentgym.trainers.world import World, launch
 
 WRITTEN = {
@@ -162,32 +160,6 @@ def _begin(folder: Path, recipe: Recipe) -> None:
     store.write_text(folder / "config.yaml", config.dump(recipe))
 
 
-class Stop:
-    """Ctrl-C once: finish the step and save. Twice: stop now."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        say("stopping after this step; press Ctrl-C again to stop now")
-
-
-@contextmanager
-def _stoppable(world: World) -> Iterator[Stop]:
-    stop = Stop()
-    if not world.leads:
-        yield stop
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
     began = time.monotonic()
@@ -205,7 +177,7 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     first = 0 if found is None else checkpoint.check(found)
     if world.leads:
         _forget_after(folder, -1 if found is None else first)
-    with _stoppable(world) as stop:
+    with stoppable(world) as stop:
         finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
     peak = world.sum_floats({"gb": _peak_rss_gb()})["gb"]
     if world.leads:

@@ -348,8 +348,12 @@ def test_one_episode_has_one_request_at_a_time() -> None:
         asyncio.run(twice())
 
 
-def test_releasing_an_unknown_episode_does_nothing() -> None:
-    LocalEngine(tiny_policy()).release(EpisodeId(step=9, group=9, member=9))
+def test_releasing_an_unknown_episode_changes_nothing() -> None:
+    policy = tiny_policy()
+    touched = LocalEngine(policy)
+    touched.release(EpisodeId(step=9, group=9, member=9))
+    said = [asyncio.run(e.generate(ask(0, range(5)))) for e in (LocalEngine(policy), touched)]
+    assert said[0] == said[1]
 
 
 def test_temperatures_may_differ_within_a_batch() -> None:

@@ -48,5 +48,8 @@ def test_a_script_without_an_answer_is_an_engine_error(asked: Request) -> None:
         asyncio.run(engine.generate(asked))
 
 
-def test_release_accepts_any_episode() -> None:
-    ScriptedEngine({}).release(EpisodeId(step=0, group=3, member=1))
+def test_a_released_episode_can_still_be_asked() -> None:
+    engine = ScriptedEngine({(0, 0): ["look"]})
+    engine.release(request().episode)
+    engine.release(EpisodeId(step=0, group=3, member=1))
+    assert bytes(asyncio.run(engine.generate(request())).ids) == b"look"
