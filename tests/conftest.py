@@ -8,6 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast an example runs depends on what else the machine does, which is no property of ours.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 # The tests' tensors are too small for two threads, and threads that wait by spinning starve the
 # processes that some tests start. Both are read when torch is first imported.

@@ -23,8 +23,8 @@ from agentgym.trainers.evaluate import figures, interval
 
 SEEDS = (1, 2, 3)
 SCHEMES = {
-    "salt": {"name": "salt", "base": "mean"},
-    "grpo": {"name": "grpo", "std": "none"},  # SALT's base by itself
+    "salt": {"name": "salt"},
+    "grpo": {"name": "grpo"},  # SALT's base by itself
 }
 
 

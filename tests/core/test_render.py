@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentgym.engine import Message
@@ -200,7 +200,7 @@ def test_a_tokenizer_without_a_chat_template_is_refused(qwen3_tokenizer: Any) ->
         qwen3_tokenizer.chat_template = original
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(talk=st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30)), min_size=1, max_size=4))
 def test_any_text_keeps_the_sampled_tokens_in_place(talk: list[tuple[str, str]]) -> None:
     _, runs, segments = play(ByteTemplate(), tuple(talk))

@@ -389,7 +389,7 @@ def test_no_secret_of_a_task_reaches_a_prompt_or_a_record(pool_kind: str) -> Non
     assert right.episodes[0].success
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(said=st.lists(st.text(st.characters(), max_size=30), min_size=1, max_size=6))
 @pytest.mark.parametrize("env_id", [CORRIDOR, LOOKUP, BOX])
 def test_any_text_is_a_legal_action(env_id: str, said: list[str]) -> None:

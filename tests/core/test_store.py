@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from any_episode import any_episode
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, turn
 
@@ -48,7 +48,7 @@ def small_run(folder: Path) -> store.Run:
     return store.open(folder)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(episodes=st.lists(any_episode(), max_size=4, unique_by=lambda e: e.id))
 def test_episodes_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, episodes: list[Episode]
