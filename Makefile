@@ -79,7 +79,8 @@ lint: setup
 
 test: setup-test lint
 	$(BIN)/pytest -q $(ARGS)
-	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py
+	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py tests/core/test_checker.py \
+	  -k 'alfworld_real or TextWorld'
 
 differential: $(REAL)/.ready
 	$(REAL)/bin/python tests/alfworld_differential.py --games 200 --commands 40 $(ARGS)
