@@ -66,7 +66,7 @@ def test_overrides_have_the_types_of_their_keys() -> None:
 
 
 def test_a_plugin_of_another_name_does_not_inherit_keys() -> None:
-    assert resolved("--credit.key_window", "2").credit.args == {"base": "mean", "key_window": 2}
+    assert resolved("--credit.key_window", "2").credit.args == {"key_window": 2}
     renamed = resolve("corridor", {"credit": {"name": "grpo", "std": "none"}})
     assert (renamed.credit.name, renamed.credit.args) == ("grpo", {"std": "none"})
     over = merge({"credit": {"name": "salt", "key_window": 2}}, {"credit": {"name": "grpo"}})
@@ -150,7 +150,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "channel that is missing": (("--credit.name", "igpo"), "reads channel 'information_gain'"),
     "uneven share": (
         ("--processes", "3"),
-        "train.tasks_per_step is 8, which 3 processes cannot share evenly",
+        "train.tasks_per_step is 16, which 3 processes cannot share evenly",
     ),
 }
 
