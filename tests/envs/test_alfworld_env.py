@@ -143,4 +143,4 @@ def test_a_megabyte_is_parsed_in_linear_time(piece: str) -> None:
     began = time.perf_counter()
     FUZZED.step(piece * (1_000_000 // len(piece)))
     FUZZED.step("put " + piece * (1_000_000 // len(piece)))
-    assert time.perf_counter() - began < 60  # linear: about 0.01 s; quadratic: hours
+    assert time.perf_counter() - began < 2.0  # linear: about 0.01 s; quadratic: hours
