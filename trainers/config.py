@@ -106,8 +106,6 @@ class TrainConfig(Section):
     """Steps over which the learning rate rises linearly."""
     last_lr_share: float = Field(default=1.0, ge=0, le=1)
     """The learning rate falls linearly to this share of itself."""
-    mean_over: Literal["tokens", "episodes"] = "tokens"
-    """What counts the same in a step's loss: each token (DAPO), or each episode (GRPO)."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's."""
     weight_decay: float = Field(default=0.0, ge=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,8 +23,6 @@ class TrainSequence:
     """Parallel to `trained`."""
     advantages: tuple[float, ...]
     """Parallel to `trained`: the advantage of the token's turn."""
-    weight: float = 1.0
-    """How much each of its trained tokens counts in the step's mean."""
 
 
 def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
@@ -99,14 +96,6 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
         old_logprobs=tuple(old),
         advantages=tuple(advantages),
     )
-
-
-def weigh_episodes(sequences: Sequence[TrainSequence]) -> list[TrainSequence]:
-    """The sequences with weights by which every episode counts 1, however long it is."""
-    sizes: Counter[EpisodeId] = Counter()
-    for sequence in sequences:
-        sizes[sequence.episode] += len(sequence.trained)
-    return [replace(sequence, weight=1 / sizes[sequence.episode]) for sequence in sequences]
 
 
 def count_reencoded(

@@ -27,7 +27,7 @@ from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.loss import Entries, PpoLoss, kl_to_reference
 from agentgym.trainers.metrics import describe, join
-from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack, weigh_episodes
+from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
@@ -126,17 +126,10 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     kept = [group for group in groups if _carries_credit(group) or config.kl > 0]
     episodes = chain.from_iterable(group.valid for group in kept)
     sequences = pack(episodes, mask_truncated=config.mask_truncated)
-    if config.mean_over == "episodes":
-        sequences = weigh_episodes(sequences)
-    # The mean is over all trained tokens, or all episodes, of the step on all processes: what
-    # counts does not depend on where it was packed.
-    counts = world.sum_floats(
-        {
-            "tokens": float(sum(len(sequence.trained) for sequence in sequences)),
-            "weight": sum(len(sequence.trained) * sequence.weight for sequence in sequences),
-        }
-    )
-    num_tokens, normalizer = counts["tokens"], counts["weight"]
+    # The mean is over all trained tokens of the step on all processes: what a token counts does
+    # not depend on where it was packed.
+    mine = sum(len(sequence.trained) for sequence in sequences)
+    num_tokens = world.sum_floats({"tokens": float(mine)})["tokens"]
 
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
     sums = {"loss": 0.0, "entropy": 0.0, "kl": 0.0}
@@ -150,8 +143,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
             kl_E = kl_to_reference(entries)
             losses_E = losses_E + config.kl * kl_E
             sums["kl"] += float(kl_E.sum().detach())
-        weights_E = losses_E.new_tensor([s.weight for s in batch for _ in s.trained])
-        loss = (losses_E * weights_E).sum() / normalizer
+        loss = losses_E.sum() / num_tokens
         loss.backward()
         sums["loss"] += float(loss.detach())
         # The surprise of sampled tokens estimates the entropy without a pass of its own.

@@ -103,13 +103,11 @@ def slow_gradients(
     *,
     kl: float = 0.0,
     reference_folder: Path | None = None,
-    mean_over: str = "tokens",
 ) -> tuple[list[Tensor], float, int]:
     """Gradients, mean loss and number of trained tokens, one episode and one token at a time."""
     model = Policy.load(model_folder, device="cpu").model
     reference = Policy.load(reference_folder or model_folder, device="cpu").model
     losses = []
-    weights = []
     for group in groups:
         advantages = oracle_advantages(group)
         if kl == 0 and not any(abs(value) > 1e-12 for row in advantages for value in row):
@@ -117,7 +115,6 @@ def slow_gradients(
         for episode, row in zip(group.valid, advantages, strict=True):
             with torch.no_grad():
                 before = [float(logprob) for logprob, _, _ in token_logprobs(reference, episode)]
-            weights += [1 / len(before) if mean_over == "episodes" else 1.0] * len(before)
             for (logprob, old, turn), ref in zip(
                 token_logprobs(model, episode), before, strict=True
             ):
@@ -125,7 +122,7 @@ def slow_gradients(
                 bound = ratio.clamp(0.8, 1.2)
                 loss = -torch.minimum(ratio * row[turn], bound * row[turn])
                 losses.append(loss + kl * ((ref - logprob).exp() - (ref - logprob) - 1))
-    total = (torch.stack(losses) * torch.tensor(weights)).sum() / sum(weights)
+    total = torch.stack(losses).mean()
     total.backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return gradients, float(total.detach()), len(losses)
@@ -165,16 +162,6 @@ def test_the_entropy_is_estimated_by_the_surprise_of_what_was_sampled(
         for logprob in turn.logprobs
     ]
     assert result.metrics["loss/entropy"] == pytest.approx(sum(surprise) / len(surprise), rel=1e-4)
-
-
-def test_each_episode_counts_the_same_if_asked(corridor_model: Path) -> None:
-    trainer, result = stepped(corridor_model, train={"mean_over": "episodes"})
-    expected, loss, num_tokens = slow_gradients(
-        corridor_model, result.groups, mean_over="episodes"
-    )
-    assert_close(gradients_of(trainer), expected)
-    assert result.metrics["loss/loss"] == pytest.approx(loss, abs=1e-6)
-    assert result.metrics["tokens/trained"] == num_tokens
 
 
 def test_the_stored_advantages_are_the_oracles(corridor_model: Path) -> None:
