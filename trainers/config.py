@@ -83,10 +83,17 @@ class WarmStartConfig(Section):
     """Optimizer steps."""
     episodes_per_update: int = Field(default=10, ge=1)
     """Demonstrations per update, over all processes."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon` orthogonalizes the updates of the layers' matrices; AdamW takes all else. For models
+    that begin with random weights."""
     lr: float = Field(default=2e-3, gt=0)
     """Peak learning rate; falls linearly to 5 % of it."""
-    weight_decay: float = Field(default=0.05, ge=0)
+    warmup_updates: int = Field(default=0, ge=0)
+    """Updates over which the learning rate rises linearly."""
+    betas: tuple[float, float] = (0.9, 0.999)
     """AdamW's."""
+    weight_decay: float = Field(default=0.05, ge=0)
+    """Of all parameters."""
     observation_loss: float = Field(default=0.2, ge=0)
     """Weight of the loss on observation tokens; helps copying to form."""
 

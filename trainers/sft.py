@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -82,18 +83,17 @@ def warm_start(
         seed: this process's, for the order of its sequences.
         report: called after every update with its number and the training loss.
     """
-    optimizer = torch.optim.AdamW(
-        policy.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-    )
+    optimizers = make_optimizers(policy, config)
     count = config.episodes_per_update // world.size
     order = _batches(len(sequences), count, seed=seed)
     curve = []
     for update in range(1, config.updates + 1):
         batch = [sequences[index] for index in next(order)]
         share = 1 - (1 - LAST_LR_SHARE) * (update - 1) / config.updates
-        for parameters in optimizer.param_groups:
-            parameters["lr"] = config.lr * share
-        loss = _update(policy, batch, optimizer, world=world, budget=micro_batch_tokens)
+        warmth = min(1.0, update / max(1, config.warmup_updates))
+        for parameters in chain.from_iterable(each.param_groups for each in optimizers):
+            parameters["lr"] = config.lr * warmth * share
+        loss = _update(policy, batch, optimizers, world=world, budget=micro_batch_tokens)
         report(update, loss)
         if update % math.ceil(config.updates / CURVE_POINTS) == 0 or update == config.updates:
             held_out_loss = action_loss(policy, held_out, budget=micro_batch_tokens)
@@ -101,6 +101,41 @@ def warm_start(
                 CurvePoint(update=update, train_loss=loss, held_out_loss=held_out_loss)
             )
     return curve
+
+
+def make_optimizers(policy: Policy, config: WarmStartConfig) -> list[torch.optim.Optimizer]:
+    """What moves the parameters: AdamW alone, or Muon for the matrices and AdamW for the rest.
+
+    Source: Muon as in Jordan et al. (2024), which keeps it away from embeddings and vectors; its
+    updates are scaled to the size of AdamW's (Liu et al., 2502.16982, section 2.2), so that both
+    go by one learning rate.
+    """
+    parameters = [p for p in policy.model.parameters() if p.requires_grad]
+    optimizers: list[torch.optim.Optimizer] = []
+    if config.optimizer == "muon":
+        ends = (policy.model.get_input_embeddings(), policy.model.get_output_embeddings())
+        kept = {id(end.weight) for end in ends}
+        matrices = [p for p in parameters if p.ndim == 2 and id(p) not in kept]
+        chosen = {id(p) for p in matrices}
+        parameters = [p for p in parameters if id(p) not in chosen]
+        optimizers.append(
+            torch.optim.Muon(
+                matrices,
+                lr=config.lr,
+                weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    optimizers.append(
+        torch.optim.AdamW(
+            parameters,
+            lr=config.lr,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+    )
+    return optimizers
 
 
 def _batches(size: int, count: int, *, seed: int) -> Iterator[list[int]]:
@@ -117,12 +152,12 @@ def _batches(size: int, count: int, *, seed: int) -> Iterator[list[int]]:
 def _update(
     policy: Policy,
     batch: Sequence[ImitationSequence],
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     *,
     world: World,
     budget: int,
 ) -> float:
-    """One optimizer step; the weighted mean loss of the batch over all processes."""
+    """One update; the weighted mean loss of the batch over all processes."""
     weight = sum(sum(sequence.weights) for sequence in batch)
     total = world.sum_floats({"weight": weight})["weight"]
     loss_sum = 0.0
@@ -132,8 +167,9 @@ def _update(
         loss_sum += float(loss.detach())
     policy.sum_gradients(world)
     torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
     return world.sum_floats({"loss": loss_sum})["loss"] / total
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -98,6 +99,8 @@ def trained(
     updates: int = 3,
     micro_batch_tokens: int = 10_000,
     seed: int = 0,
+    optimizer: Literal["adamw", "muon"] = "adamw",
+    warmup: int = 0,
 ) -> tuple[list[torch.Tensor], list[sft.CurvePoint], list[int]]:
     """Weights, curve and reported updates of a short imitation."""
     policy = Policy.load(model, device="cpu")
@@ -107,7 +110,13 @@ def trained(
         policy,
         sequences,
         sequences[:2],
-        WarmStartConfig(updates=updates, episodes_per_update=4, lr=1e-3),
+        WarmStartConfig(
+            updates=updates,
+            episodes_per_update=4,
+            lr=1e-3,
+            optimizer=optimizer,
+            warmup_updates=warmup,
+        ),
         world=ALONE,
         seed=seed,
         micro_batch_tokens=micro_batch_tokens,
@@ -140,6 +149,37 @@ def test_imitation_does_not_depend_on_the_size_of_micro_batches(corridor_model: 
         # Adam's first step is the gradient's sign times the rate of 1e-3: only entries whose
         # gradient is rounding noise may turn.
         assert ((a - b).abs() > 1e-4).float().mean() < 0.01
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_muon_takes_the_matrices_of_the_layers_and_adamw_all_else(
+    corridor_model: Path, tied: bool
+) -> None:
+    policy = Policy.load(corridor_model, device="cpu")
+    if not tied:
+        head = policy.model.get_output_embeddings()
+        head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    muon, adamw = sft.make_optimizers(policy, WarmStartConfig(optimizer="muon"))
+    names = {id(p): name for name, p in policy.model.named_parameters()}
+    taken = [
+        {names[id(p)] for group in each.param_groups for p in group["params"]}
+        for each in (muon, adamw)
+    ]
+    assert taken[0] == {name for name in names.values() if "proj.weight" in name}
+    assert taken[1] == set(names.values()) - taken[0]
+    assert ("lm_head.weight" in taken[1]) is not tied
+    assert len(sft.make_optimizers(policy, WarmStartConfig())) == 1
+
+
+def test_the_learning_rate_rises_over_the_warmup(corridor_model: Path) -> None:
+    """AdamW's first step is the rate itself for every entry with a gradient."""
+    start = [p.detach() for p in Policy.load(corridor_model, device="cpu").model.parameters()]
+    moved = {}
+    for warmup in (0, 4):
+        weights, _, _ = trained(corridor_model, updates=1, warmup=warmup)
+        pairs = zip(start, weights, strict=True)
+        moved[warmup] = max(float((a - b).abs().max()) for a, b in pairs)
+    assert moved[4] == pytest.approx(moved[0] / 4, rel=0.01)
 
 
 def test_demonstrations_that_never_win_are_an_error_and_no_endless_loop(
