@@ -78,6 +78,7 @@ class Registry:
 credits = Registry(
     "credit scheme",
     {
+        "gigpo": "agentgym.trainers.credit.gigpo:Gigpo",
         "grpo": "agentgym.trainers.credit.grpo:Grpo",
         "igpo": "agentgym.trainers.credit.igpo:Igpo",
         "rloo": "agentgym.trainers.credit.rloo:Rloo",

@@ -12,11 +12,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from agentgym.trainers.credit.graph import Graph, mean_by
+from agentgym.trainers.credit.graph import mean_by
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.igpo import Igpo
 from agentgym.trainers.credit.layout import Layout, outcomes
 from agentgym.trainers.credit.salt import Salt
+from agentgym.trainers.credit.windows import Windows
 from agentgym.types import Episode, EpisodeId, Observation, Scored, ScoredGroup, Status, Turn
 
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
@@ -98,12 +99,12 @@ def time_batch(seed: int) -> dict[str, float]:
     groups = make_groups(seed)
     first = milliseconds(lambda: Salt()(groups))
     layout = Layout.of(groups)
-    graph = Graph.of(groups, layout)
+    windows = Windows.of(groups, layout)
     own = outcomes(groups)[layout.turn_episode]
     calls: dict[str, Callable[[], object]] = {
         "SALT, whole call": lambda: Salt()(groups),
-        "of it: numbering the keys": lambda: Graph.of(groups, layout),
-        "of it: graph kernel": lambda: mean_by(own, graph.edges(3)),
+        "of it: numbering the keys": lambda: Windows.of(groups, layout),
+        "of it: graph kernel": lambda: mean_by(own, windows.edges(3)),
         "floor: read every key": lambda: read_keys(groups),
         "GRPO, whole call": lambda: Grpo()(groups),
         "IGPO, whole call": lambda: Igpo()(groups),

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentgym.trainers.credit.graph import Graph, mean_by
+from agentgym.trainers.credit.graph import mean_by
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.layout import (
     NEGLIGIBLE,
@@ -20,6 +20,7 @@ from agentgym.trainers.credit.layout import (
 )
 from agentgym.trainers.credit.normalize import Std
 from agentgym.trainers.credit.rloo import Rloo
+from agentgym.trainers.credit.windows import Windows
 from agentgym.types import Credited, ScoredGroup
 
 Base: TypeAlias = Literal["mean", "rloo", "grpo_sample", "grpo_population"]
@@ -34,7 +35,7 @@ STD_OF_BASE: dict[Base, Std] = {
 class Salt(BaseModel):
     """An episode's outcome advantage, averaged where episodes of the group took the same step.
 
-    Turns are edges of the group's trajectory graph (`Graph.edges`). All turns on one edge get the
+    Turns are edges of the group's trajectory graph (`Windows.edges`). All turns on one edge get the
     mean of the advantages of the episodes they belong to; a loop votes as often as it was run
     through. A turn on an edge of its own keeps its episode's advantage, and so does a turn that
     was cut. The sum over all turns stays what it was.
@@ -73,16 +74,16 @@ class Salt(BaseModel):
         """
         layout = Layout.of(groups)
         own = self.of_episodes(outcomes(groups), layout)[layout.turn_episode]
-        graph = Graph.of(groups, layout)
-        edges = graph.edges(self.key_window)[graph.mergeable]
+        windows = Windows.of(groups, layout)
+        edges = windows.edges(self.key_window)[windows.mergeable]
         merged = own.copy()
-        merged[graph.mergeable] = mean_by(own[graph.mergeable], edges)
+        merged[windows.mergeable] = mean_by(own[windows.mergeable], edges)
         occurrences = np.bincount(edges)
         num_turns = max(len(own), 1)
         metrics = {
             "salt/merge_rate": float(occurrences[occurrences > 1].sum()) / num_turns,
             "salt/num_merged_edges": float((occurrences > 1).sum()),
             "salt/changed_rate": share(np.abs(merged - own) > NEGLIGIBLE),
-            "salt/unmergeable_rate": share(~graph.mergeable),
+            "salt/unmergeable_rate": share(~windows.mergeable),
         }
         return credited(layout, merged, metrics)
