@@ -152,7 +152,7 @@ class Graph:
         return scores
 
 
-def _keys(group: ScoredGroup, similarity: float) -> list[list[str]] | list[list[int]]:
+def _keys(group: ScoredGroup, similarity: float) -> Sequence[Sequence[str | int]]:
     """The state that each turn of each member left, by name."""
     keys = []
     for member in group.members:

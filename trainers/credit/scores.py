@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from agentgym.trainers.credit.graph import Graph
-from agentgym.trainers.credit.layout import FloatArray, IntArray
+from agentgym.trainers.credit.layout import BoolArray, FloatArray, IntArray
 
 
 def visit_means(graph: Graph, returns: FloatArray, *, success: float) -> FloatArray:
@@ -62,7 +62,7 @@ def closure(graph: Graph, *, gamma: float) -> FloatArray:
     return values
 
 
-def _next_stop(graph: Graph, shared: FloatArray | np.ndarray) -> tuple[IntArray, IntArray]:
+def _next_stop(graph: Graph, shared: BoolArray) -> tuple[IntArray, IntArray]:
     """The next shared node that each turn's episode came to, and after how many turns."""
     layout = graph.layout
     num_turns = len(graph.source)
