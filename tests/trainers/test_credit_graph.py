@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentgym.trainers.credit import graph, layout
+from agentgym.trainers.credit import graph, layout, similar
 from agentgym.trainers.credit.graph import identify, mean_by
 
 quick = settings(max_examples=100)
@@ -41,7 +41,7 @@ def test_mean_by_leaves_gaps_in_the_numbers_alone() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    for module in (graph, layout):
+    for module in (graph, layout, similar):
         results = doctest.testmod(module)
         assert results.attempted > 0
         assert results.failed == 0

@@ -35,7 +35,7 @@ class Gigpo(GraphScheme):
     def step_term(self, graph: Graph, groups: Sequence[ScoredGroup]) -> FloatArray:
         """The return of each turn among those from the same state."""
         totals = returns(turn_rewards(groups), graph.layout, gamma=self.gamma)
-        return self.among_siblings(graph, totals)
+        return self.among(graph, totals, graph.source)
 
     def scores(self, graph: Graph, groups: Sequence[ScoredGroup]) -> FloatArray:
         """The baseline that each state gives: the mean of its returns."""
