@@ -70,6 +70,7 @@ def build_parser() -> Parser:
     _add_env_verbs(verbs)
     _add_run_verbs(verbs)
     _add_credit(verbs)
+    _add_graph(verbs)
     doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
     _add_json(doctor)
     doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
@@ -191,10 +192,7 @@ def _add_credit(verbs: Any) -> None:
         description="Without --with or --compare: the run's own scheme, which must differ by 0.",
     )
     parser.add_argument("folder", type=Path, metavar="RUN")
-    parser.add_argument("--with", dest="name", metavar="NAME", help="a credit scheme")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that scheme"
-    )
+    _add_scheme(parser)
     parser.add_argument(
         "--compare", type=names, default=(), metavar="A,B", help="several schemes, side by side"
     )
@@ -209,6 +207,34 @@ def _add_credit(verbs: Any) -> None:
             step=options.step,
             as_json=options.json,
         )
+    )
+
+
+def _add_graph(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "graph", help="the graph that credit sees in a group: states, edges, scores, turns"
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("--step", type=int, help="a train step; default: the last")
+    parser.add_argument("--group", type=int, default=0)
+    _add_scheme(parser)
+    _add_json(parser)
+    parser.set_defaults(
+        run=lambda options, _: credit.graph(
+            options.folder,
+            name=options.name,
+            settings=options.set,
+            step=options.step,
+            group=options.group,
+            as_json=options.json,
+        )
+    )
+
+
+def _add_scheme(parser: Any) -> None:
+    parser.add_argument("--with", dest="name", metavar="NAME", help="default: the run's own scheme")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that scheme"
     )
 
 

@@ -1,8 +1,9 @@
-"""What `agentgym credit` prints: schemes on the same stored turns, side by side."""
+"""What `agentgym credit` and `agentgym graph` print: schemes on the same stored turns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from agentgym.replay import printable
 OFFLINE = "agentgym.trainers.offline"
 NEGLIGIBLE = 1e-9
 """A smaller advantage is no advantage; it is rounding."""
-ACTION_WIDTH = 40
+WIDTH, STATE_WIDTH = 40, 80
+"""Characters of an action, and of a state, in a table."""
+GRAPH_ROWS = 60
+"""Nodes and edges to show; JSON has all."""
 TOP = 10
 """Disagreements to show."""
 
@@ -146,11 +150,8 @@ def _print_disagreements(folder: Path, found: Any) -> None:
         first, others = each.places[0], len(each.places) - 1
         where = f"{first.step}/{first.group}/{first.member}/{first.turn}"
         more = f" (and {others} more)" if others else ""
-        action = printable(first.action).replace("\n", " ")
-        if len(action) > ACTION_WIDTH:
-            action = action[: ACTION_WIDTH - 3] + "..."
         numbers = (f"{value:+.3f}" for value in each.values)
-        rows.append((where + more, action, *numbers, f"{each.spread:.1f}"))
+        rows.append((where + more, _short(first.action), *numbers, f"{each.spread:.1f}"))
     show_table(("step/group/member/turn", "action", *found.names, "apart"), rows)
     first = entries[0].places[0]
     print(
@@ -166,3 +167,65 @@ def _title(scheme: Any) -> str:
 
 def _exactly(difference: float) -> str:
     return "0" if difference == 0 else f"{difference:.3g}"
+
+
+def graph(
+    folder: Path,
+    *,
+    name: str | None,
+    settings: Sequence[str],
+    step: int | None,
+    group: int,
+    as_json: bool,
+) -> int:
+    """The graph that a scheme sees in one group."""
+    run = store.open(folder)
+    recipe = load(f"{OFFLINE}:read_recipe")(run)
+    parsed = load(f"{OFFLINE}:parse_settings")(settings)
+    scheme = load(f"{OFFLINE}:make_scheme")(recipe, name or recipe.credit.name, parsed)
+    number = load(f"{OFFLINE}:steps_of")(run, step)[-1]
+    data, metrics, task = load(f"{OFFLINE}:graph_of")(run, recipe, scheme, number, group)
+    if as_json:
+        head = {"run": str(folder), "step": number, "group": group, "task_id": task}
+        named = {"scheme": scheme.name, "settings": dict(scheme.settings), "metrics": metrics}
+        print_json(head | named | asdict(data))
+        return 0
+    print(f"step {number}, group {group}, task {task}, as {_title(scheme)} sees it\n")
+    show_table(
+        ("node", "visits", "members", "score", "advantage", "state"),
+        [
+            (n.id, n.visits, n.num_members, _signed(n.score), _signed(n.mean_advantage),
+             _short(n.key, STATE_WIDTH) if n.kind == "state" else n.kind.upper())
+            for n in _most_visited(data.nodes)
+        ],
+    )  # fmt: skip
+    print()
+    show_table(
+        ("edge", "visits", "advantage", "action", "member/turn"),
+        [
+            (f"{e.source} -> {e.target}", e.visits, _signed(e.mean_advantage),
+             _short(e.action if e.action is not None else f"({e.invalid})"),
+             _short(" ".join(f"{m}/{t}" for m, t in e.turns)))
+            for e in _most_visited(data.edges)
+        ],
+    )  # fmt: skip
+    left_out = max(0, len(data.nodes) - GRAPH_ROWS) + max(0, len(data.edges) - GRAPH_ROWS)
+    if left_out:
+        print(f"{left_out} less visited nodes and edges left out; --json has all")
+    print()
+    noted = [(key, f"{value:.3g}") for key, value in metrics.items()]
+    show_table(("metric of the step", ""), noted)
+    return 0
+
+
+def _most_visited(items: Sequence[Any]) -> list[Any]:
+    return sorted(items, key=lambda item: (-item.visits, item.id))[:GRAPH_ROWS]
+
+
+def _signed(value: float | None) -> str | None:
+    return None if value is None else f"{value:+.3f}"
+
+
+def _short(text: str, width: int = WIDTH) -> str:
+    line = printable(text).replace("\n", " ")
+    return line if len(line) <= width else line[: width - 3] + "..."

@@ -18,6 +18,7 @@ from agentgym.trainers import config
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
+from agentgym.trainers.graph_data import GraphData, draw
 from agentgym.trainers.metrics import join
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, ScoredGroup
@@ -233,6 +234,22 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
         trained=np.array(trained),
         columns=tuple(columns),
     )
+
+
+def graph_of(
+    run: Run, recipe: Recipe, scheme: Scheme, step: int, group: int
+) -> tuple[GraphData, Mapping[str, float], str]:
+    """The graph that a scheme sees in one group, the step's metrics, and the task.
+
+    Raises:
+        UsageError: there is no such group, or the scheme reads what the run did not record.
+    """
+    groups = read_step(run, recipe, step)
+    if not 0 <= group < len(groups):
+        raise UsageError(f"step {step} has no group {group}; it has {len(groups)}, from 0")
+    credited = apply(scheme, groups, processes=recipe.processes)
+    data = draw(scheme.credit, groups[group], credited.advantages[group])
+    return data, credited.metrics, groups[group].task_id
 
 
 def apply(scheme: Scheme, groups: Sequence[ScoredGroup], *, processes: int = 1) -> Credited:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentgym.registry import load
 from agentgym.trainers.credit.graph import mean_by
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.layout import (
@@ -50,6 +51,10 @@ class Salt(BaseModel):
 
     key_window: int = Field(default=3, ge=1)
     """How many (action, observation) pairs make a state; 3 in the code that follows the paper."""
+    action_keys: str | None = None
+    """For free-form actions, which never repeat word by word: `"module:function"`, which is given
+    the distinct actions of a group and returns a key for each, such as the number of its cluster.
+    The paper compares embeddings there; by which model and threshold, it does not say."""
     base: Base = "grpo_sample"
     """The outcome advantage to start from; the paper uses GRPO and RLOO. "mean" only centres."""
     eps: float = Field(default=1e-6, ge=0)
@@ -64,6 +69,11 @@ class Salt(BaseModel):
         base = Grpo(std=STD_OF_BASE[self.base], eps=self.eps, min_spread=self.min_spread)
         return base.of_episodes(outcomes, layout)
 
+    def windows(self, groups: Sequence[ScoredGroup]) -> Windows:
+        """The graphs that the scheme looks at."""
+        alike = load(self.action_keys) if self.action_keys else None
+        return Windows.of(groups, Layout.of(groups), action_keys=alike)
+
     def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
         """One advantage a turn.
 
@@ -72,9 +82,9 @@ class Salt(BaseModel):
         cut. `salt/num_merged_edges` counts distinct edges. A merge rate near 0 means that keys
         are too strict and SALT is its base.
         """
-        layout = Layout.of(groups)
+        windows = self.windows(groups)
+        layout = windows.layout
         own = self.of_episodes(outcomes(groups), layout)[layout.turn_episode]
-        windows = Windows.of(groups, layout)
         edges = windows.edges(self.key_window)[windows.mergeable]
         merged = own.copy()
         merged[windows.mergeable] = mean_by(own[windows.mergeable], edges)
