@@ -191,6 +191,13 @@ def graph(
         print_json(head | named | asdict(data))
         return 0
     print(f"step {number}, group {group}, task {task}, as {_title(scheme)} sees it\n")
+    _print_graph(data)
+    noted = [(key, f"{value:.3g}") for key, value in metrics.items()]
+    show_table(("metric of the step", ""), noted)
+    return 0
+
+
+def _print_graph(data: Any) -> None:
     show_table(
         ("node", "visits", "members", "score", "advantage", "state"),
         [
@@ -213,9 +220,6 @@ def graph(
     if left_out:
         print(f"{left_out} less visited nodes and edges left out; --json has all")
     print()
-    noted = [(key, f"{value:.3g}") for key, value in metrics.items()]
-    show_table(("metric of the step", ""), noted)
-    return 0
 
 
 def _most_visited(items: Sequence[Any]) -> list[Any]:

@@ -121,13 +121,15 @@ class Comparison:
         # A scheme that says nothing has no unit; it stays at 0.
         spread = np.ptp(values / np.where(scale > NEGLIGIBLE, scale, 1.0), axis=0)
         alike: dict[tuple[Any, ...], list[int]] = {}
+        last = 0.0
         for index in np.argsort(-spread, kind="stable").tolist():
-            if spread[index] <= NEGLIGIBLE:
+            if spread[index] <= max(NEGLIGIBLE, last - NEGLIGIBLE):
                 break
             place = self.places[index]
             numbers = values[:, index].round(9).tolist()
             key = (place.step, place.group, place.action, *numbers)
             if key not in alike and len(alike) == count:
+                last = spread[index]  # only what is alike, and so as far apart, may still come
                 continue
             alike.setdefault(key, []).append(index)
         return tuple(

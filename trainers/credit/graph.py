@@ -12,16 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from agentgym.trainers.credit.layout import BoolArray, FloatArray, IntArray, Layout, share
 from agentgym.trainers.credit.normalize import Std, normalize
 from agentgym.trainers.credit.similar import first_fit
-from agentgym.types import ScoredGroup
+from agentgym.types import ScoredGroup, Status
 
 PACKED_BELOW = 2**63
 """Several id columns travel in one int64 while the product of their ranges stays below this."""
+
+Truncation: TypeAlias = Literal["failure", "neutral"]
+LIMITS = (Status.TRUNCATED_TURNS, Status.TRUNCATED_TOKENS, Status.TRUNCATED_TIME)
+"""How an episode ends that neither the agent nor the environment ended."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,14 +55,23 @@ class Graph:
     shaped to."""
     compared: BoolArray
     """`[S]`; false where the turn was cut. A cut turn led where it led, so it stays an edge, but
-    what the agent would have said is unknown: it is compared with no other."""
+    what the agent would have said is unknown: it is compared with no other. Where truncation is
+    neutral, that also holds of the turn at which a limit ended the episode."""
 
     @classmethod
-    def of(cls, groups: Sequence[ScoredGroup], layout: Layout, *, similarity: float = 1.0) -> Graph:
+    def of(
+        cls,
+        groups: Sequence[ScoredGroup],
+        layout: Layout,
+        *,
+        similarity: float = 1.0,
+        truncation: Truncation = "failure",
+    ) -> Graph:
         """The graphs of these groups.
 
         Args:
             similarity: below 1, states whose keys are this similar are one state; see `first_fit`.
+            truncation: whether the turn at which a limit ended an episode is compared.
         """
         source: list[int] = []
         action: list[int] = []
@@ -74,6 +88,8 @@ class Graph:
                 source += [state[key] for key in keys]
                 action += [act[turn.action, turn.invalid] for turn in turns]
                 won.append(bool(member.episode.success))
+                if truncation == "neutral" and turns and member.episode.status in LIMITS:
+                    cut.append(len(source) - 1)
         compared = np.ones(len(source), dtype=np.bool_)
         compared[cut] = False
         return cls(

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentgym.trainers.credit.graph import Graph, describe
+from agentgym.trainers.credit.graph import Graph, Truncation, describe
 from agentgym.trainers.credit.layout import FloatArray, IntArray, Layout, credited, outcomes
 from agentgym.trainers.credit.normalize import Std, normalize
 from agentgym.types import Credited, ScoredGroup
@@ -38,9 +38,16 @@ class StepScheme(BaseModel):
     """Below 1, observations whose keys are this similar are one state (`first_fit`). Which those
     are depends on the order of the members."""
 
+    truncation: Truncation = "failure"
+    """What the turn gets at which a limit ended an episode. "failure", as in the papers: the blame
+    for all that was not reached, though it may be no worse a turn than the one before. "neutral":
+    0, and no part in the comparison. To the states before, it is a failure either way."""
+
     def graph(self, groups: Sequence[ScoredGroup]) -> Graph:
         """The graphs that the scheme looks at."""
-        return Graph.of(groups, Layout.of(groups), similarity=self.similarity)
+        return Graph.of(
+            groups, Layout.of(groups), similarity=self.similarity, truncation=self.truncation
+        )
 
     def scores(self, graph: Graph, groups: Sequence[ScoredGroup]) -> FloatArray:
         """How good it was to be at each node, `[N + 2 G]`."""
