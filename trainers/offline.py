@@ -23,6 +23,8 @@ from agentgym.trainers.metrics import join
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, ScoredGroup
 
+NEVER_MISSING = frozenset({"outcome", "turn", "batch"})
+"""What a scheme may read of any stored step: scores, turn rewards, and the other groups."""
 STEP_FILE = re.compile(r"step-(\d+)")
 
 
@@ -264,6 +266,8 @@ def apply(scheme: Scheme, groups: Sequence[ScoredGroup], *, processes: int = 1) 
         UsageError: the scheme reads what the episodes do not hold.
     """
     check_recorded(scheme, groups)
+    if "batch" in scheme.credit.reads:
+        processes = 1  # then every process was given all groups
     shares = [groups[rank::processes] for rank in range(processes)]
     parts = [scheme.credit(share) for share in shares]
     advantages = tuple(
@@ -278,7 +282,7 @@ def check_recorded(scheme: Scheme, groups: Sequence[ScoredGroup]) -> None:
     Raises:
         UsageError: a channel, or a critic's values, that it reads were not recorded.
     """
-    for name in sorted(scheme.credit.reads - {"outcome", "turn"}):
+    for name in sorted(scheme.credit.reads - NEVER_MISSING):
         for episode in _episodes(groups):
             for turn in episode.turns:
                 if name in turn.channels or (name == "values" and turn.values is not None):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ from agentgym.trainers.graph_data import draw
 from agentgym.trainers.offline import Comparison
 from agentgym.trainers.pack import assign
 from agentgym.trainers.rewards.combine import combine
-from agentgym.types import Episode, EpisodeId, Group, Status
+from agentgym.types import Credited, Episode, EpisodeId, Group, ScoredGroup, Status
 
 KNOWN = ("crbc", "g2po", "gigpo", "graft", "graphgpo", "graphhca", "grpo", "hgpo", "igpo",
          "rewardflow", "rloo", "salt")  # fmt: skip
@@ -109,6 +109,24 @@ def test_processes_credit_their_own_groups(tmp_path: Path) -> None:
     alone, shared = offline.apply(scheme, groups), offline.apply(scheme, groups, processes=2)
     assert shared.advantages == alone.advantages
     assert shared.metrics["salt/num_merged_edges"] == alone.metrics["salt/num_merged_edges"]
+
+
+class Counting(Grpo):
+    """Says how many groups it was given."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"outcome", "batch"})
+
+    def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
+        return replace(super().__call__(groups), metrics={"groups": float(len(groups))})
+
+
+def test_a_scheme_that_reads_the_batch_is_given_all_of_it() -> None:
+    groups = scored(*random_groups(3, 5))
+    whole = offline.Scheme(name="counting", settings={}, credit=Counting())
+    parts = offline.Scheme(name="grpo", settings={}, credit=Grpo())
+    found = offline.apply(whole, groups, processes=2)
+    assert found.metrics == {"groups": 5.0}
+    assert found.advantages == offline.apply(parts, groups, processes=2).advantages
 
 
 def test_places_name_the_turns_in_order(tmp_path: Path) -> None:
