@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agentgym import commands
+from agentgym import commands, credit
 from agentgym.errors import AgentGymError, UsageError
 
 USAGE_EXIT = 2
@@ -69,6 +69,8 @@ def build_parser() -> Parser:
     _add_eval(verbs)
     _add_env_verbs(verbs)
     _add_run_verbs(verbs)
+    _add_credit(verbs)
+    _add_graph(verbs)
     doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
     _add_json(doctor)
     doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
@@ -181,6 +183,64 @@ def _add_run_verbs(verbs: Any) -> None:
             options.folder, sql=options.sql, as_json=options.json
         )
     )
+
+
+def _add_credit(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "credit",
+        help="recompute credit on a run's episodes, with any scheme and no model",
+        description="Without --with or --compare: the run's own scheme, which must differ by 0.",
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    _add_scheme(parser)
+    parser.add_argument(
+        "--compare", type=names, default=(), metavar="A,B", help="several schemes, side by side"
+    )
+    parser.add_argument("--step", type=int, help="only this train step")
+    _add_json(parser)
+    parser.set_defaults(
+        run=lambda options, _: credit.credit(
+            options.folder,
+            name=options.name,
+            compare=options.compare,
+            settings=options.set,
+            step=options.step,
+            as_json=options.json,
+        )
+    )
+
+
+def _add_graph(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "graph", help="the graph that credit sees in a group: states, edges, scores, turns"
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("--step", type=int, help="a train step; default: the last")
+    parser.add_argument("--group", type=int, default=0)
+    _add_scheme(parser)
+    _add_json(parser)
+    parser.set_defaults(
+        run=lambda options, _: credit.graph(
+            options.folder,
+            name=options.name,
+            settings=options.set,
+            step=options.step,
+            group=options.group,
+            as_json=options.json,
+        )
+    )
+
+
+def _add_scheme(parser: Any) -> None:
+    parser.add_argument("--with", dest="name", metavar="NAME", help="default: the run's own scheme")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that scheme"
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def count(text: str) -> int:

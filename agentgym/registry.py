@@ -78,8 +78,16 @@ class Registry:
 credits = Registry(
     "credit scheme",
     {
+        "crbc": "agentgym.trainers.credit.crbc:Crbc",
+        "g2po": "agentgym.trainers.credit.g2po:G2po",
+        "gigpo": "agentgym.trainers.credit.gigpo:Gigpo",
+        "graft": "agentgym.trainers.credit.graft:Graft",
+        "graphgpo": "agentgym.trainers.credit.graphgpo:GraphGpo",
+        "graphhca": "agentgym.trainers.credit.graphhca:GraphHca",
         "grpo": "agentgym.trainers.credit.grpo:Grpo",
+        "hgpo": "agentgym.trainers.credit.hgpo:Hgpo",
         "igpo": "agentgym.trainers.credit.igpo:Igpo",
+        "rewardflow": "agentgym.trainers.credit.rewardflow:RewardFlow",
         "rloo": "agentgym.trainers.credit.rloo:Rloo",
         "salt": "agentgym.trainers.credit.salt:Salt",
     },

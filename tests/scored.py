@@ -19,7 +19,12 @@ from agentgym.types import (
 
 
 def turn(
-    action: str | None, key: str, *, finish: Finish = "stop", gain: float | None = None
+    action: str | None,
+    key: str,
+    *,
+    finish: Finish = "stop",
+    gain: float | None = None,
+    reward: float = 0.0,
 ) -> Turn:
     """A turn that did `action` and saw `key`; without an action it is invalid ("no action")."""
     return Turn(
@@ -32,7 +37,7 @@ def turn(
         action=action,
         invalid="no action" if action is None else None,
         observation=Observation(text=f"seen: {key}", key=key),
-        reward=0.0,
+        reward=reward,
         channels={"information_gain": gain},
     )
 
@@ -63,6 +68,19 @@ def episode(turns: Sequence[Turn], score: float | None, *, first: str = "start")
         score=score,
         success=None if score is None else False,
         policy_version=0,
+    )
+
+
+def ended(steps: str, score: float, *, reward: float | None = None) -> Episode:
+    """An episode from "action->key, ..." that is won with a score of 1, and whose last turn earns
+    `reward`, by default the score."""
+    *before, last = turns(steps)
+    paid = replace(last, reward=score if reward is None else reward)
+    won = score == 1.0
+    return replace(
+        episode([*before, paid], score),
+        status=Status.SUCCESS if won else Status.FAILURE,
+        success=won,
     )
 
 

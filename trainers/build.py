@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from agentgym import registry
 from agentgym.env import env_class
 from agentgym.errors import UsageError, unknown
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
-from agentgym.registry import Registry
 from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
 from agentgym.trainers import config
-from agentgym.trainers.config import Recipe
+from agentgym.trainers.config import Recipe, make_plugin
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.rewards.combine import check_channels
@@ -35,12 +31,12 @@ def check_recipe(recipe: Recipe) -> None:
         if split not in found.splits():
             raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
     for name, channel in recipe.rewards.items():
-        _try_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
-    credit = _try_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
+        make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
+    credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
     check_channels(config.channels(recipe), credit)
-    _try_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
+    make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
     curriculum = recipe.curriculum
-    _try_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
+    make_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
     shared = {"train.tasks_per_step": recipe.train.tasks_per_step}
     if recipe.warm_start is not None:
         shared["warm_start.episodes_per_update"] = recipe.warm_start.episodes_per_update
@@ -49,24 +45,6 @@ def check_recipe(recipe: Recipe) -> None:
             raise UsageError(
                 f"{key} is {count}, which {recipe.processes} processes cannot share evenly"
             )
-
-
-def _try_plugin(known: Registry, name: str, args: Mapping[str, Any], *, key: str) -> Any:
-    """Make the plug-in that a recipe names.
-
-    Args:
-        key: where its configuration stands in the recipe.
-
-    Raises:
-        UsageError: it is unknown, or refuses its configuration.
-    """
-    plugin = known.get(name)
-    try:
-        return plugin(**args)
-    except ValidationError as error:
-        raise config.explain(error, plugin, prefix=f"{key}.") from None
-    except TypeError as error:
-        raise UsageError(f"'{key}': {error}") from error
 
 
 def choose_device(recipe: Recipe) -> str:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentgym.errors import UsageError, unknown
+from agentgym.registry import Registry
 from agentgym.trainers.rewards.combine import Channel
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -311,6 +312,24 @@ def validate(data: Mapping[str, Any]) -> Recipe:
         return Recipe.model_validate(data)
     except ValidationError as error:
         raise explain(error, Recipe) from None
+
+
+def make_plugin(known: Registry, name: str, args: Mapping[str, Any], *, key: str) -> Any:
+    """Make the plug-in that a recipe names.
+
+    Args:
+        key: where its configuration stands in the recipe.
+
+    Raises:
+        UsageError: it is unknown, or refuses its configuration.
+    """
+    plugin = known.get(name)
+    try:
+        return plugin(**args)
+    except ValidationError as error:
+        raise explain(error, plugin, prefix=f"{key}.") from None
+    except TypeError as error:
+        raise UsageError(f"'{key}': {error}") from error
 
 
 def explain(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> UsageError:

@@ -1,4 +1,7 @@
-"""What credit costs on 2,048 episodes of 50 turns: `python -m tests.benchmarks.credit [--json]`.
+"""What credit costs: `python -m tests.benchmarks.credit [--json]`.
+
+SALT, GRPO and IGPO on 2,048 episodes of 50 turns; GiGPO on 12,800 turns, 32 groups of 8 episodes;
+the Bellman closure, which is what CRBC, GRAFT and GraphHCA cost, on 64 groups of 8.
 
 A whole call begins and ends with Python objects. Most of SALT is numbering the keys; the graph
 kernel is what follows, on integers. The floor reads and hashes every key once and does nothing
@@ -12,36 +15,58 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from agentgym.trainers.credit.crbc import Crbc
+from agentgym.trainers.credit.gigpo import Gigpo
 from agentgym.trainers.credit.graph import Graph, mean_by
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.igpo import Igpo
 from agentgym.trainers.credit.layout import Layout, outcomes
 from agentgym.trainers.credit.salt import Salt
+from agentgym.trainers.credit.scores import closure
+from agentgym.trainers.credit.windows import Windows
 from agentgym.types import Episode, EpisodeId, Observation, Scored, ScoredGroup, Status, Turn
 
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
 
 NUM_GROUPS, GROUP_SIZE, NUM_TURNS = 256, 8, 50
+GIGPO_GROUPS, CLOSURE_GROUPS = 32, 64
+WIDE = 100
+"""Places of the groups for the closure, which have to have many states to cost anything."""
+BARS = {"salt 2048x50": 50.0, "gigpo 12800 rows": 150.0, "closure 64 groups x 8 x 50": 60.0}
 NUM_BATCHES, NUM_CALLS = 5, 5
 """New batches, and calls on each; the best counts, as other load only slows."""
 
 Groups = Sequence[ScoredGroup]
 
 
-def make_groups(seed: int) -> list[ScoredGroup]:
+def make_groups(
+    seed: int, num_groups: int = NUM_GROUPS, places: int = 10, rate: float = 0.8
+) -> list[ScoredGroup]:
     """Groups whose members often do the same: every string its own object, as from a real run."""
     generator = random.Random(seed)
+
+    def go() -> int:
+        """Where a walker goes who prefers the first of the places, more so with a higher rate."""
+        return min(int(generator.expovariate(rate)), places - 1)
+
     return [
         ScoredGroup(
             task_id=str(group),
-            members=tuple(make_member(generator, group, member) for member in range(GROUP_SIZE)),
+            members=tuple(
+                make_member(generator, go, group=group, member=member)
+                for member in range(GROUP_SIZE)
+            ),
         )
-        for group in range(NUM_GROUPS)
+        for group in range(num_groups)
     ]
 
 
-def make_member(generator: random.Random, group: int, member: int) -> Scored:
-    """An episode of a walker that prefers the first of ten places."""
+def make_member(
+    generator: random.Random, go: Callable[[], int], *, group: int, member: int
+) -> Scored:
+    """An episode of a walker; every second one succeeds."""
+    turns = tuple(make_turn(generator, go()) for _ in range(NUM_TURNS))
+    score = float(generator.random() < 0.5)
     episode = Episode(
         id=EpisodeId(step=0, group=group, member=member),
         task_id=str(group),
@@ -50,18 +75,17 @@ def make_member(generator: random.Random, group: int, member: int) -> Scored:
         seed=0,
         system_prompt="",
         first=Observation(text="You are in the middle of a room."),
-        turns=tuple(make_turn(generator) for _ in range(NUM_TURNS)),
-        status=Status.FAILURE,
-        score=float(generator.random() < 0.5),
-        success=None,
+        turns=turns,
+        status=Status.SUCCESS if score else Status.FAILURE,
+        score=score,
+        success=bool(score),
         policy_version=0,
     )
-    return Scored(episode=episode, outcome=episode.score or 0.0, turn_rewards=(0.0,) * NUM_TURNS)
+    return Scored(episode=episode, outcome=score, turn_rewards=(0.0,) * NUM_TURNS)
 
 
-def make_turn(generator: random.Random) -> Turn:
+def make_turn(generator: random.Random, place: int) -> Turn:
     """A step to a place, and what is seen there."""
-    place = min(int(generator.expovariate(0.8)), 9)
     text = f"You arrive at shelf {place}. On the shelf {place}, you see a mug 1, and a plate 2."
     return Turn(
         segment=0,
@@ -98,18 +122,24 @@ def time_batch(seed: int) -> dict[str, float]:
     groups = make_groups(seed)
     first = milliseconds(lambda: Salt()(groups))
     layout = Layout.of(groups)
-    graph = Graph.of(groups, layout)
+    windows = Windows.of(groups, layout)
     own = outcomes(groups)[layout.turn_episode]
+    some = groups[:GIGPO_GROUPS]
+    wide = make_groups(seed, CLOSURE_GROUPS, places=WIDE, rate=2 / WIDE)
+    states = Graph.of(wide, Layout.of(wide))
     calls: dict[str, Callable[[], object]] = {
-        "SALT, whole call": lambda: Salt()(groups),
-        "of it: numbering the keys": lambda: Graph.of(groups, layout),
-        "of it: graph kernel": lambda: mean_by(own, graph.edges(3)),
+        "salt 2048x50": lambda: Salt()(groups),
+        "of it: numbering the keys": lambda: Windows.of(groups, layout),
+        "of it: graph kernel": lambda: mean_by(own, windows.edges(3)),
         "floor: read every key": lambda: read_keys(groups),
-        "GRPO, whole call": lambda: Grpo()(groups),
-        "IGPO, whole call": lambda: Igpo()(groups),
+        "grpo 2048x50": lambda: Grpo()(groups),
+        "igpo 2048x50": lambda: Igpo()(groups),
+        "gigpo 12800 rows": lambda: Gigpo()(some),
+        "closure 64 groups x 8 x 50": lambda: Crbc()(wide),
+        "of it: linear solves": lambda: closure(states, gamma=0.98),
     }
     best = {what: min(milliseconds(call) for _ in range(NUM_CALLS)) for what, call in calls.items()}
-    return best | {"SALT, first call on a batch": first}
+    return best | {"salt, first call on a batch": first}
 
 
 def measure() -> Iterator[Row]:
@@ -117,8 +147,8 @@ def measure() -> Iterator[Row]:
     batches = [time_batch(seed) for seed in range(NUM_BATCHES)]
     for what in batches[0]:
         value = min(batch[what] for batch in batches)
-        bar = 50.0 if what == "SALT, whole call" else None
-        yield Row(what=what, value=value, unit="ms", bar=bar, better="lower")
+        bar = BARS.get(what)
+        yield Row(what=f"{what} ms", value=value, unit="ms", bar=bar, better="lower")
 
 
 if __name__ == "__main__":

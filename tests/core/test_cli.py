@@ -27,8 +27,13 @@ from agentgym.trainers.engines.scripted import ScriptedEngine
 from agentgym.types import Episode, EpisodeId
 
 BOX = "agentgym/Box-v0"
-VERBS = ("train", "eval", "envs", "check", "play", "replay", "episodes", "doctor")
-READ_VERBS = {"eval": ["X"], "envs": [], "check": ["X"], "replay": ["X"], "episodes": ["X"]}
+VERBS = (
+    "train", "eval", "envs", "check", "play", "replay", "episodes", "credit", "graph", "doctor",
+)  # fmt: skip
+READ_VERBS = {
+    "eval": ["X"], "envs": [], "check": ["X"], "replay": ["X"], "episodes": ["X"],
+    "credit": ["X"], "graph": ["X"],
+}  # fmt: skip
 
 
 def call(*words: str) -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import doctest
 
 import numpy as np
+import pytest
+from graph_groups import S1, S1_FAILED
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scored import scored
 
-from agentgym.trainers.credit import graph, layout
+from agentgym.trainers.credit import graph, layout, similar
 from agentgym.trainers.credit.graph import identify, mean_by
+from agentgym.trainers.credit.graphgpo import GraphGpo
 
 quick = settings(max_examples=100)
 
@@ -41,7 +45,27 @@ def test_mean_by_leaves_gaps_in_the_numbers_alone() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    for module in (graph, layout):
+    for module in (graph, layout, similar):
         results = doctest.testmod(module)
         assert results.attempted > 0
         assert results.failed == 0
+
+
+def test_metrics_say_what_there_was_to_compare() -> None:
+    metrics = GraphGpo()(scored(S1, S1_FAILED)).metrics
+    assert metrics == pytest.approx(
+        {
+            "credit/zero_groups": 0.5,
+            # the first search (3), click[B1] from R1 (2); where all fail, buy at B1 (2)
+            "graph/merge_rate": (5 + 7) / 26,
+            # ROOT 4, R1 3, B1 3
+            "graph/rivals": 10 / 13,
+            # the searches tie in S1, everything does in the group without success
+            "graph/ties": (4 + 10) / 20,
+            # R2, B1s and B2 of ROOT, R1, R2, B1, B1s, B2
+            "graph/singletons": 0.5,
+            # visitors: 4 + 3 + 1 + 3 + 1 + 1
+            "graph/reach": 13 / 6,
+            "graph/won_groups": 0.5,
+        }
+    )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scored import episode, group, scored, turn, turns
 
+from agentgym.errors import UsageError
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.salt import Base, Salt
 from agentgym.types import Credited, Episode, Finish, Group
@@ -310,6 +311,30 @@ def test_every_process_gives_the_same_numbers() -> None:
         for seed in ("1", "2")
     }
     assert outputs == {f"{Salt(key_window=1)(scored(S1, S2))}\n"}
+
+
+def by_first_word(actions: Sequence[str]) -> list[str]:
+    return [action.split()[0] for action in actions]
+
+
+def none_at_all(actions: Sequence[str]) -> list[str]:
+    return []
+
+
+def test_actions_are_as_equal_as_the_given_keys() -> None:
+    free = group(episode(turns("go now->x"), 0.0), episode(turns("go later->x"), 2.0))
+    assert only_group(Salt(base="mean")(scored(free))) == [[-1], [1]]
+    alike = Salt(base="mean", action_keys=f"{__name__}:by_first_word")
+    assert only_group(alike(scored(free))) == [[0], [0]]
+    # Neither a key nor an action is ever taken for the reason of an invalid turn.
+    invalid = group(episode(turns("None->x"), 0.0), episode([turn(None, "x")], 2.0))
+    assert only_group(alike(scored(invalid))) == [[-1], [1]]
+
+
+def test_a_key_too_few_is_named() -> None:
+    scheme = Salt(action_keys=f"{__name__}:none_at_all")
+    with pytest.raises(UsageError, match="0 keys for 3 actions"):
+        scheme(scored(pair_of_rollouts("a->x", "b->x, c->x")))
 
 
 def test_a_window_below_one_is_refused() -> None:

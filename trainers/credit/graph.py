@@ -1,79 +1,184 @@
-"""Turns as the edges of one trajectory graph a group: keys become integers, equality is exact."""
+"""The kernel of the graph schemes: episodes of a group as walks through one graph of states.
+
+A node is a state, an edge occurrence is an executed turn, and an episode ends in one of two sinks
+that its group has: success or failure. A scheme is a score for nodes (`scores.py`), a credit for
+edges made of it, and what the credit is compared with.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from agentgym.trainers.credit.layout import BoolArray, FloatArray, IntArray, Layout
-from agentgym.types import ScoredGroup
+from agentgym.trainers.credit.layout import BoolArray, FloatArray, IntArray, Layout, share
+from agentgym.trainers.credit.normalize import Std, normalize
+from agentgym.trainers.credit.similar import first_fit
+from agentgym.types import ScoredGroup, Status
 
 PACKED_BELOW = 2**63
 """Several id columns travel in one int64 while the product of their ranges stays below this."""
 
+Truncation: TypeAlias = Literal["failure", "neutral"]
+LIMITS = (Status.TRUNCATED_TURNS, Status.TRUNCATED_TOKENS, Status.TRUNCATED_TIME)
+"""How an episode ends that neither the agent nor the environment ended."""
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """What happened at each turn, as integers: S turns of E episodes in the layout's order.
+    """The graphs of G groups side by side: N states, numbered group by group, then the sinks.
 
-    A turn's *pair* is what the agent did (its parsed action, or the reason it had none) together
-    with the key of the observation that answered. Equal numbers are equal things only inside one
-    group. They come from comparing the strings themselves, so they are the same in every process
-    up to renaming, and no two different keys share one.
+    Nodes 0 to N - 1 are states, N + g is the failure of group g, N + G + g its success. A state is
+    the key of the observation that a turn answers to, whatever happened before. Every state was
+    left at least once, and from every state some sink was reached.
+
+    Source: the common ground of GraphGPO, G2PO, GRAFT, CRBC, GraphHCA and GiGPO. Deviation from
+    the first two: the last turn of an episode without success leads to the failure sink, and so
+    never to a state from which others went on, however much its last observation looks like one.
     """
 
     layout: Layout
-    pair: IntArray
-    """`[S]`."""
-    root: IntArray
-    """The first observation of each episode, `[E]`, numbered with the pairs and equal to none."""
-    mergeable: BoolArray
-    """`[S]`; false where the turn was cut, so that what it would have led to was never seen."""
+    source: IntArray
+    """The state that each of the S turns left, `[S]`."""
+    action: IntArray
+    """What was done there, or the reason that it was nothing, `[S]`; inside a group equal numbers
+    are equal actions."""
+    num_states: int
+    """N."""
+    won: BoolArray
+    """Which episodes ended in success, `[E]`: the environment's word, whatever the outcome was
+    shaped to."""
+    compared: BoolArray
+    """`[S]`; false where the turn was cut. A cut turn led where it led, so it stays an edge, but
+    what the agent would have said is unknown: it is compared with no other. Where truncation is
+    neutral, that also holds of the turn at which a limit ended the episode."""
 
     @classmethod
-    def of(cls, groups: Sequence[ScoredGroup], layout: Layout) -> Graph:
-        """Number the keys of these groups."""
-        pair: list[int] = []
-        root: list[int] = []
+    def of(
+        cls,
+        groups: Sequence[ScoredGroup],
+        layout: Layout,
+        *,
+        similarity: float = 1.0,
+        truncation: Truncation = "failure",
+    ) -> Graph:
+        """The graphs of these groups.
+
+        Args:
+            similarity: below 1, states whose keys are this similar are one state; see `first_fit`.
+            truncation: whether the turn at which a limit ended an episode is compared.
+        """
+        source: list[int] = []
+        action: list[int] = []
         cut: list[int] = []
+        won: list[bool] = []
+        fresh = count()
         for group in groups:
-            number: defaultdict[tuple[str | None, str | None, str], int] = defaultdict(
-                count().__next__
-            )
-            for member in group.members:
-                first, turns = member.episode.first, member.episode.turns
-                assert first is not None, f"{member.episode.id} is valid but has no observation"
-                root.append(number[None, None, first.key])
-                cut += [i for i, turn in enumerate(turns, len(pair)) if turn.finish != "stop"]
-                pair += [number[turn.action, turn.invalid, turn.observation.key] for turn in turns]
-        mergeable = np.ones(len(pair), dtype=np.bool_)
-        mergeable[cut] = False
+            state: defaultdict[str | int, int] = defaultdict(fresh.__next__)
+            act: defaultdict[tuple[str | None, str | None], int] = defaultdict(count().__next__)
+            seen = _keys(group, similarity)
+            for member, keys in zip(group.members, seen, strict=True):
+                turns = member.episode.turns
+                cut += [i for i, turn in enumerate(turns, len(source)) if turn.finish != "stop"]
+                source += [state[key] for key in keys]
+                action += [act[turn.action, turn.invalid] for turn in turns]
+                won.append(bool(member.episode.success))
+                if truncation == "neutral" and turns and member.episode.status in LIMITS:
+                    cut.append(len(source) - 1)
+        compared = np.ones(len(source), dtype=np.bool_)
+        compared[cut] = False
         return cls(
             layout=layout,
-            # `fromiter` takes a list of ints in half the time of `array`.
-            pair=np.fromiter(pair, dtype=np.int64, count=len(pair)),
-            root=np.fromiter(root, dtype=np.int64, count=len(root)),
-            mergeable=mergeable,
+            source=np.fromiter(source, dtype=np.int64, count=len(source)),
+            action=np.fromiter(action, dtype=np.int64, count=len(action)),
+            num_states=next(fresh),
+            won=np.array(won, dtype=np.bool_),
+            compared=compared,
         )
 
-    def edges(self, key_window: int) -> IntArray:
-        """A number for the edge of each turn, `[S]`; equal edges share one, across groups none do.
+    @property
+    def num_nodes(self) -> int:
+        """States and sinks."""
+        return self.num_states + 2 * self.layout.num_groups
 
-        The state after a turn is its last `key_window` pairs, the root before the first of them;
-        the edge is the state before, the action, and the state after. Together these are exactly
-        the last `key_window + 1` pairs.
-        """
-        longest = int(self.layout.num_turns.max(initial=0))
+    @cached_property
+    def node_group(self) -> IntArray:
+        """The group of each node, `[N + 2 G]`."""
+        groups = np.arange(self.layout.num_groups)
+        of_states = np.zeros(self.num_states, dtype=np.int64)
+        of_states[self.source] = self.layout.turn_group
+        return np.concatenate([of_states, groups, groups])
+
+    @cached_property
+    def end(self) -> IntArray:
+        """The sink of each episode, `[E]`."""
+        group = self.layout.episode_group
+        return self.num_states + group + np.where(self.won, self.layout.num_groups, 0)
+
+    @cached_property
+    def target(self) -> IntArray:
+        """The node that each turn led to, `[S]`."""
+        target = np.roll(self.source, -1)
+        acted = self.layout.num_turns > 0
+        target[(self.layout.starts + self.layout.num_turns - 1)[acted]] = self.end[acted]
+        return target
+
+    @cached_property
+    def choice(self) -> IntArray:
+        """A number for each turn's state and action, `[S]`."""
+        return identify([self.source, self.action])
+
+    @cached_property
+    def edge(self) -> IntArray:
+        """A number for each turn's state, action and next node, `[S]`."""
+        return identify([self.choice, self.target])
+
+    @cached_property
+    def visits(self) -> IntArray:
+        """How often each state was left, `[N]`."""
+        return np.bincount(self.source, minlength=self.num_states)
+
+    def window(self, length: int) -> IntArray:
+        """A number for the last `length` states of each turn, its own included, `[S]`."""
         turn_index = self.layout.turn_index
-        root = self.root[self.layout.turn_episode]
-        # A lag past the longest episode would add a column that holds the root alone.
-        lags = range(1, min(key_window, longest) + 1)
-        before = [np.where(turn_index >= lag, np.roll(self.pair, lag), root) for lag in lags]
-        return identify([self.layout.turn_group, self.pair, *before])
+        lags = range(1, min(length, int(self.layout.num_turns.max(initial=0))))
+        before = [
+            np.where(turn_index >= lag, np.roll(self.source, lag) + 1, 0) for lag in lags
+        ]
+        return identify([self.source, *before])
+
+    def among(
+        self, values: FloatArray, pool: IntArray, *, std: Std, eps: float, min_spread: float
+    ) -> FloatArray:
+        """`normalize` among the turns that are compared, `[S]`; 0 for those that are not."""
+        scores = np.zeros(len(values))
+        scores[self.compared] = normalize(
+            values[self.compared],
+            pool[self.compared],
+            num_pools=int(pool.max(initial=-1)) + 1,
+            std=std,
+            eps=eps,
+            min_spread=min_spread,
+        )
+        return scores
+
+
+def _keys(group: ScoredGroup, similarity: float) -> Sequence[Sequence[str | int]]:
+    """The state that each turn of each member left, by name."""
+    keys = []
+    for member in group.members:
+        first, turns = member.episode.first, member.episode.turns
+        assert first is not None, f"{member.episode.id} is valid but has no observation"
+        keys.append([first.key, *(turn.observation.key for turn in turns)][: len(turns)])
+    if similarity >= 1:
+        return keys
+    alike = first_fit([key for row in keys for key in row], similarity)
+    return [[alike[key] for key in row] for row in keys]
 
 
 def identify(columns: Sequence[IntArray]) -> IntArray:
@@ -102,3 +207,35 @@ def _rank(values: IntArray) -> IntArray:
 def mean_by(values: FloatArray, ids: IntArray) -> FloatArray:
     """For each entry the mean of all values under its id; a lone value comes back unchanged."""
     return np.asarray(np.bincount(ids, weights=values)[ids] / np.bincount(ids)[ids])
+
+
+def describe(graph: Graph, step_credit: FloatArray) -> dict[str, float]:
+    """What the graph had to compare, as metrics.
+
+    - `graph/merge_rate`: share of turns whose edge occurs more than once.
+    - `graph/rivals`: share of turns whose state was also left by another action.
+    - `graph/ties`: of these, the share whose step credit is 0 all the same.
+    - `graph/singletons`: share of states that were left once.
+    - `graph/reach`: episodes a state, on average.
+    - `graph/won_groups`: share of groups with a success.
+    """
+    layout = graph.layout
+    per_state = _distinct(graph.choice, graph.source, size=graph.num_states)
+    visitors = identify([graph.source, layout.turn_episode])
+    has_rival = per_state[graph.source] > 1
+    won = np.zeros(layout.num_groups, dtype=np.bool_)
+    won[layout.episode_group[graph.won]] = True
+    return {
+        "graph/merge_rate": share(np.bincount(graph.edge)[graph.edge] > 1),
+        "graph/rivals": share(has_rival),
+        "graph/ties": share(step_credit[has_rival] == 0),
+        "graph/singletons": share(graph.visits == 1),
+        "graph/reach": (int(visitors.max(initial=-1)) + 1) / max(graph.num_states, 1),
+        "graph/won_groups": share(won),
+    }
+
+
+def _distinct(ids: IntArray, pool: IntArray, *, size: int) -> IntArray:
+    """How many different ids each pool has, `[size]`; an id belongs to one pool."""
+    _, first = np.unique(ids, return_index=True)
+    return np.bincount(pool[first], minlength=size)

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentgym.trainers.credit.graph import Graph, mean_by
+from agentgym.registry import load
+from agentgym.trainers.credit.graph import mean_by
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.layout import (
     NEGLIGIBLE,
@@ -20,6 +21,7 @@ from agentgym.trainers.credit.layout import (
 )
 from agentgym.trainers.credit.normalize import Std
 from agentgym.trainers.credit.rloo import Rloo
+from agentgym.trainers.credit.windows import Windows
 from agentgym.types import Credited, ScoredGroup
 
 Base: TypeAlias = Literal["mean", "rloo", "grpo_sample", "grpo_population"]
@@ -34,7 +36,7 @@ STD_OF_BASE: dict[Base, Std] = {
 class Salt(BaseModel):
     """An episode's outcome advantage, averaged where episodes of the group took the same step.
 
-    Turns are edges of the group's trajectory graph (`Graph.edges`). All turns on one edge get the
+    Turns are edges of the group's trajectory graph (`Windows.edges`). All turns on one edge get the
     mean of the advantages of the episodes they belong to; a loop votes as often as it was run
     through. A turn on an edge of its own keeps its episode's advantage, and so does a turn that
     was cut. The sum over all turns stays what it was.
@@ -49,6 +51,10 @@ class Salt(BaseModel):
 
     key_window: int = Field(default=3, ge=1)
     """How many (action, observation) pairs make a state; 3 in the code that follows the paper."""
+    action_keys: str | None = None
+    """For free-form actions, which never repeat word by word: `"module:function"`, which is given
+    the distinct actions of a group and returns a key for each, such as the number of its cluster.
+    The paper compares embeddings there; by which model and threshold, it does not say."""
     base: Base = "grpo_sample"
     """The outcome advantage to start from; the paper uses GRPO and RLOO. "mean" only centres."""
     eps: float = Field(default=1e-6, ge=0)
@@ -63,6 +69,11 @@ class Salt(BaseModel):
         base = Grpo(std=STD_OF_BASE[self.base], eps=self.eps, min_spread=self.min_spread)
         return base.of_episodes(outcomes, layout)
 
+    def windows(self, groups: Sequence[ScoredGroup]) -> Windows:
+        """The graphs that the scheme looks at."""
+        alike = load(self.action_keys) if self.action_keys else None
+        return Windows.of(groups, Layout.of(groups), action_keys=alike)
+
     def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
         """One advantage a turn.
 
@@ -71,18 +82,18 @@ class Salt(BaseModel):
         cut. `salt/num_merged_edges` counts distinct edges. A merge rate near 0 means that keys
         are too strict and SALT is its base.
         """
-        layout = Layout.of(groups)
+        windows = self.windows(groups)
+        layout = windows.layout
         own = self.of_episodes(outcomes(groups), layout)[layout.turn_episode]
-        graph = Graph.of(groups, layout)
-        edges = graph.edges(self.key_window)[graph.mergeable]
+        edges = windows.edges(self.key_window)[windows.mergeable]
         merged = own.copy()
-        merged[graph.mergeable] = mean_by(own[graph.mergeable], edges)
+        merged[windows.mergeable] = mean_by(own[windows.mergeable], edges)
         occurrences = np.bincount(edges)
         num_turns = max(len(own), 1)
         metrics = {
             "salt/merge_rate": float(occurrences[occurrences > 1].sum()) / num_turns,
             "salt/num_merged_edges": float((occurrences > 1).sum()),
             "salt/changed_rate": share(np.abs(merged - own) > NEGLIGIBLE),
-            "salt/unmergeable_rate": share(~graph.mergeable),
+            "salt/unmergeable_rate": share(~windows.mergeable),
         }
         return credited(layout, merged, metrics)

@@ -32,7 +32,7 @@ def check_channels(channels: Mapping[str, Channel], credit: Credit) -> None:
             reads by name is missing.
     """
     scheme = type(credit).__name__
-    reads = ", ".join(sorted(credit.reads))
+    reads = ", ".join(sorted(credit.reads)) or "none"
     for name, channel in channels.items():
         if name in credit.reads:
             if channel != Channel():
