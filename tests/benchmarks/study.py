@@ -1,5 +1,9 @@
 """The quickstart's study: one warm start, then SALT, GRPO and more imitation, three seeds each.
 
+More imitation goes on for as long as RL took, on demonstrations drawn afresh with each seed, as
+many as the warm start had. Once it also goes on with the warm start's own, since RL gets no new
+demonstrations either.
+
 Every run is evaluated on the same tasks, so the comparisons are paired by task; a task's success
 is its mean over seeds and samples. The intervals are over tasks: three seeds are too few for an
 interval over seeds, so each seed's figure is printed beside them.
@@ -70,16 +74,10 @@ def study(out: Path, recipe: str, *, samples: int, **overrides: Any) -> dict[str
             seconds = report["seconds"]
             spent.append(sum(seconds[name] for name in ("rollout", "credit", "update")))
         updates = round(warm_updates.updates * float(np.mean(spent)) / warm_seconds)
-        play(
-            out / f"control-{seed}",
-            recipe,
-            **overrides,
-            **common,
-            seed=seed,
-            model=model,
-            warm_start={"updates": updates},
-            train={"steps": 0},
-        )
+        more = {"model": model, "warm_start": {"updates": updates}, "train": {"steps": 0}}
+        play(out / f"control-{seed}", recipe, **overrides, **common, **more, seed=seed)
+    # The warm start's seed draws the warm start's demonstrations.
+    play(out / "same", recipe, **overrides, **common, **more)
     return summarize(out)
 
 
@@ -91,6 +89,7 @@ def summarize(out: Path) -> dict[str, Any]:
         for arm in ("salt", "grpo", "control")
     }
     arms["warm start"] = [base]
+    arms["same demos"] = [by_task(out / "same")]
     return {
         "success": {
             arm: {
@@ -107,6 +106,7 @@ def summarize(out: Path) -> dict[str, Any]:
                 ("control", "warm start"),
                 ("salt", "control"),
                 ("grpo", "control"),
+                ("salt", "same demos"),
                 ("salt", "grpo"),
             )
         },
