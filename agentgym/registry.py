@@ -78,8 +78,14 @@ class Registry:
 credits = Registry(
     "credit scheme",
     {
+        "a2tgpo": "agentgym.trainers.credit.a2tgpo:A2tgpo",
+        "cigpo": "agentgym.trainers.credit.cigpo:Cigpo",
+        "dr_grpo": "agentgym.trainers.credit.dr_grpo:DrGrpo",
         "grpo": "agentgym.trainers.credit.grpo:Grpo",
         "igpo": "agentgym.trainers.credit.igpo:Igpo",
+        "mt_grpo": "agentgym.trainers.credit.mt_grpo:MtGrpo",
+        "reinforce_pp": "agentgym.trainers.credit.reinforce_pp:ReinforcePp",
+        "reinforce_pp_baseline": "agentgym.trainers.credit.reinforce_pp:ReinforcePpBaseline",
         "rloo": "agentgym.trainers.credit.rloo:Rloo",
         "salt": "agentgym.trainers.credit.salt:Salt",
     },

@@ -13,17 +13,21 @@ from scored import episode, group, scored, turn
 
 from agentgym.registry import credits
 from agentgym.trainers.credit import Credit
-from agentgym.types import Episode, Group, Status
+from agentgym.types import Episode, Group, Status, Turn
 
 quick = settings(max_examples=50)
 
 SCHEMES = sorted(credits)
+READS: dict[str, frozenset[str]] = {name: credits.get(name).reads for name in SCHEMES}
+BY_GROUP = [name for name in SCHEMES if "batch" not in READS[name]]
+"""Schemes that credit a group by what is in it alone."""
 
 one_turn = st.builds(
     turn,
     st.sampled_from(["a", "b", None]),
     st.sampled_from(["x", "y"]),
     gain=st.one_of(st.none(), st.floats(-3, 3)),
+    reward=st.integers(-2, 2).map(float),
 )
 member = st.builds(episode, st.lists(one_turn, max_size=5), st.floats(0, 1))
 groups_of_members = st.lists(st.lists(member, max_size=5), min_size=1, max_size=3)
@@ -54,7 +58,57 @@ def test_failed_members_leave_the_others_exactly_as_in_the_group_without_them(
     assert make(name)(scored(group(*mixed))) == reduced
 
 
+seeds = st.integers(0, 2**32)
+"""One draw an example: a thousand groups then cost what thirty do piece by piece."""
+
+
+def random_group(random: Random) -> Group:
+    """2 to 8 episodes with few actions, places and outcomes, so that much recurs."""
+
+    def one() -> Turn:
+        gain = random.choice([None, random.uniform(-3, 3)])
+        action, key = random.choice(["a", "b", None]), random.choice(["x", "y"])
+        return turn(action, key, gain=gain, reward=random.choice([0.0, 0.0, 0.5, -1.0]))
+
+    return group(
+        *(
+            episode([one() for _ in range(random.randint(0, 6))], random.choice([0.0, 0.4, 1.0]))
+            for _ in range(random.randint(2, 8))
+        )
+    )
+
+
 @pytest.mark.parametrize("name", SCHEMES)
+@settings(max_examples=500)
+@given(seeds)
+def test_the_order_of_members_does_not_matter(name: str, seed: int) -> None:
+    random = Random(seed)
+    straight = random_group(random)
+    order = list(range(len(straight.episodes)))
+    random.shuffle(order)
+    shuffled = group(*(straight.episodes[index] for index in order))
+    (expected,) = make(name)(scored(straight)).advantages
+    (found,) = make(name)(scored(shuffled)).advantages
+    for place, index in enumerate(order):
+        assert found[place] == pytest.approx(expected[index], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@settings(max_examples=500)
+@given(seeds)
+def test_failed_members_of_random_groups_change_nothing_for_the_others(
+    name: str, seed: int
+) -> None:
+    random = Random(seed)
+    whole = random_group(random).episodes
+    lost = set(random.sample(range(len(whole)), random.randint(1, len(whole) - 1)))
+    status = random.choice([Status.INFRA_ERROR, Status.SCORE_ERROR])
+    mixed = [failed(e, status) if i in lost else e for i, e in enumerate(whole)]
+    reduced = [e for i, e in enumerate(whole) if i not in lost]
+    assert make(name)(scored(group(*mixed))) == make(name)(scored(group(*reduced)))
+
+
+@pytest.mark.parametrize("name", BY_GROUP)
 @quick
 @given(groups_of_members)
 def test_a_group_is_credited_as_if_it_were_alone(name: str, rows: list[list[Episode]]) -> None:
@@ -81,6 +135,28 @@ def test_nothing_to_credit_is_no_error(name: str, groups: tuple[Group, ...]) -> 
     credited = make(name)(scored(*groups))
     assert credited.advantages == tuple(tuple(() for _ in g.episodes) for g in groups)
     assert credited.metrics["credit/zero_groups"] == (1.0 if groups else 0.0)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@settings(max_examples=500)
+@given(seeds)
+def test_groups_equal_up_to_rounding_give_exactly_zero(name: str, seed: int) -> None:
+    """However many members and turns: so |advantage| is bounded where it once was enlarged."""
+    random = Random(seed)
+    num_turns = random.randint(1, 5)
+    outcome = random.choice([0.1, 0.3, 1 / 3, 1.0])
+    members = [
+        episode(
+            [
+                *(turn("go", "x", gain=random.uniform(-1e-9, 1e-9)) for _ in range(num_turns)),
+                turn("end", "y"),
+            ],
+            outcome * (1 + random.uniform(-1e-9, 1e-9)),
+        )
+        for _ in range(random.randint(2, 12))
+    ]
+    (advantages,) = make(name)(scored(group(*members))).advantages
+    assert set(sum(advantages, ())) == {0.0}
 
 
 @pytest.mark.parametrize("name", SCHEMES)
