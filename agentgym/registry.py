@@ -97,7 +97,16 @@ rewards = Registry(
         "invalid_action": "agentgym.trainers.rewards.invalid_action:InvalidAction",
     },
 )
-losses = Registry("loss", {"ppo": "agentgym.trainers.loss:PpoLoss"})
+losses = Registry(
+    "loss",
+    {
+        "cispo": "agentgym.trainers.loss:CispoLoss",
+        "dapo": "agentgym.trainers.loss:DapoLoss",
+        "gspo": "agentgym.trainers.loss:GspoLoss",
+        "gspo_token": "agentgym.trainers.loss:GspoTokenLoss",
+        "ppo": "agentgym.trainers.loss:PpoLoss",
+    },
+)
 curricula = Registry("curriculum", {"uniform": "agentgym.trainers.curriculum:Uniform"})
 engines = Registry(
     "engine",

@@ -116,6 +116,9 @@ class TrainConfig(Section):
     """Weight of the KL penalty to the policy that the run began with; 0 keeps no reference."""
     max_turn_tokens: int = Field(default=32, ge=1)
     """A turn is cut after so many sampled tokens."""
+    dynamic_sampling: bool = False
+    """Leave groups out whose raw scores are all equal, unless the credit scheme reads more than
+    outcomes and found some; off, a group is left out only where no turn has an advantage."""
     mask_truncated: bool = True
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)

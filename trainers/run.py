@@ -261,8 +261,13 @@ def _trainer(
     folder: Path,
 ) -> Trainer:
     agent, engine = make_agent(recipe, policy)
+    rewards = {
+        name: registry.rewards.make(name, **channel.args)
+        for name, channel in recipe.rewards.items()
+    }
     reference = None
-    if recipe.train.kl > 0:
+    asked = any(getattr(reward, "asks_reference", False) for reward in rewards.values())
+    if recipe.train.kl > 0 or asked:
         world.wait()
         reference = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
     return Trainer(
@@ -274,10 +279,7 @@ def _trainer(
         agent=agent,
         pool=pool,
         panel=panels.train,
-        rewards={
-            name: registry.rewards.make(name, **channel.args)
-            for name, channel in recipe.rewards.items()
-        },
+        rewards=rewards,
         credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
         loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
         curriculum=registry.curricula.make(recipe.curriculum.name, **recipe.curriculum.args),
