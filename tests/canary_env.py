@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agentgym import Panel, Task
 from saying_env import Saying
+
+from agentgym import Panel, Task
 
 CANARY = "zyx-canary-wvu"
 

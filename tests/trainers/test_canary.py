@@ -23,7 +23,7 @@ def test_a_whole_run_on_information_gain_never_shows_the_answer(
     caplog.set_level(logging.DEBUG)
     recipe = small_recipe(
         corridor_model,
-        env={"id": "canary_env:Canary", "max_turns": 5},
+        env={"id": "canary_env:Canary", "max_turns": 5, "eval": "gen1/train"},
         train={"steps": 2, "tasks_per_step": 2, "group_size": 2, "checkpoint_every": 1},
         credit={"name": "cigpo"},
         rewards={"information_gain": {"scorer": "reference", "prefix": "answer["}},

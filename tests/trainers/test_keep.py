@@ -39,8 +39,8 @@ def test_a_group_without_outcome_signal_is_kept_where_its_turns_have_some() -> N
 def test_shaping_of_the_outcome_alone_does_not_keep_a_group(gap: float) -> None:
     """The filter sees the score: GRPO was given an outcome that other channels moved apart."""
     shaped = rows(0.5, 0.5 + gap, 0.0)
-    first, second = (replace(e, advantages=(a, a)) for e, a in zip(shaped.episodes, (1.0, -1.0), strict=True))
-    moved = replace(shaped, episodes=(first, second))
+    first, second = shaped.episodes
+    moved = group(replace(first, advantages=(1.0, 1.0)), replace(second, advantages=(-1.0, -1.0)))
     assert carries_credit(moved)
     assert not is_informative(moved, credits.make("grpo"))
 

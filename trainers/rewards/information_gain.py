@@ -17,7 +17,8 @@ class InformationGain(BaseModel):
     """The rise of the gold answer's score from the state before a turn to the state after it.
 
     The score of an answer is its mean token logprob (the log of the geometric mean probability)
-    or, on request, the sum. The last turn has no gain, nor has a turn beside a state whose score could not be computed.
+    or, on request, the sum. The last turn has no gain, nor has a turn beside a state whose score
+    could not be computed.
 
     Source: "IGPO" (2510.14967), section 3, and its released code. Deviation: all accepted answers
     are scored; the released code looks at the first. "CIGPO" (2607.16244) for `scorer` and the sum.
