@@ -79,8 +79,10 @@ credits = Registry(
     "credit scheme",
     {
         "a2tgpo": "agentgym.trainers.credit.a2tgpo:A2tgpo",
+        "bilevel_gae": "agentgym.trainers.credit.bilevel_gae:BilevelGae",
         "cigpo": "agentgym.trainers.credit.cigpo:Cigpo",
         "dr_grpo": "agentgym.trainers.credit.dr_grpo:DrGrpo",
+        "gae_token": "agentgym.trainers.credit.gae_token:GaeToken",
         "grpo": "agentgym.trainers.credit.grpo:Grpo",
         "igpo": "agentgym.trainers.credit.igpo:Igpo",
         "mt_grpo": "agentgym.trainers.credit.mt_grpo:MtGrpo",
@@ -88,6 +90,7 @@ credits = Registry(
         "reinforce_pp_baseline": "agentgym.trainers.credit.reinforce_pp:ReinforcePpBaseline",
         "rloo": "agentgym.trainers.credit.rloo:Rloo",
         "salt": "agentgym.trainers.credit.salt:Salt",
+        "turn_gae": "agentgym.trainers.credit.turn_gae:TurnGae",
     },
 )
 rewards = Registry(

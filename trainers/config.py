@@ -127,6 +127,15 @@ class TrainConfig(Section):
     """Steps between checkpoints; the last step always saves one."""
 
 
+class CriticConfig(Section):
+    """The value head, trained where the credit scheme reads a critic's values."""
+
+    lr: float = Field(default=1e-3, gt=0)
+    """AdamW's learning rate; warm-up and decay are those of `train`."""
+    clip: float = Field(default=0.5, gt=0)
+    """A value moves the loss no further than this from the value that credit was given."""
+
+
 class EvalConfig(Section):
     """Evaluation on the whole eval split."""
 
@@ -193,6 +202,7 @@ class Recipe(Section):
     warm_start: WarmStartConfig | None = None
     train: TrainConfig = TrainConfig()
     credit: PluginConfig = PluginConfig(name="grpo")
+    critic: CriticConfig = CriticConfig()
     rewards: dict[str, ChannelConfig] = Field(default_factory=dict)
     loss: PluginConfig = PluginConfig(name="ppo")
     curriculum: PluginConfig = PluginConfig(name="uniform")

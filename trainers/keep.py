@@ -13,11 +13,10 @@ MIN_SPREAD = 1e-6
 
 def carries_credit(group: Group) -> bool:
     """Whether any turn or token of the group has an advantage."""
-    return any(
-        abs(advantage) > MIN_ADVANTAGE
-        for episode in group.valid
-        for advantage in episode.advantages or ()
-    )
+    rows: list[tuple[float, ...]] = []
+    for episode in group.valid:
+        rows += episode.token_advantages or (episode.advantages or (),)
+    return any(abs(advantage) > MIN_ADVANTAGE for row in rows for advantage in row)
 
 
 def is_informative(group: Group, credit: Credit) -> bool:

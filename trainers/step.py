@@ -1,8 +1,9 @@
 """The train step, in reading order: play, reward, credit, update.
 
-What is left out of the textbook algorithm, and why: no critic (groups are the baseline); one
-update per batch, so that the sampler's logprobs are the old ones and the clip only guards
-against drift; no entropy bonus (entropy is measured and did not collapse without one).
+What is left out of the textbook algorithm, and why: no critic, unless the credit scheme reads
+one (groups are the baseline); one update per batch, so that the sampler's logprobs are the old
+ones and the clip only guards against drift; no entropy bonus (entropy is measured and did not
+collapse without one).
 
 Dimension letters: E trained tokens of one micro-batch.
 """
@@ -23,6 +24,7 @@ from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
 from agentgym.trainers.config import Recipe, channels
 from agentgym.trainers.credit import Credit
+from agentgym.trainers.critic import Critic, add_gradients, fill_values
 from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.keep import carries_credit, is_informative
@@ -35,7 +37,7 @@ from agentgym.trainers.rewards import Reward
 from agentgym.trainers.rewards.combine import combine
 from agentgym.trainers.sequences import Sequences
 from agentgym.trainers.world import World
-from agentgym.types import EpisodeId, Group
+from agentgym.types import Credited, EpisodeId, Group, ScoredGroup
 
 
 class DivergedError(AgentGymError):
@@ -62,6 +64,8 @@ class Trainer:
     curriculum: Uniform
     refresh_engine: Callable[[], None]
     """Tells the engine that the weights changed, so that it drops what it computed with them."""
+    critic: Critic | None = None
+    """For schemes that read its values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +120,12 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     groups = fill_channels(
         groups, trainer.panel, trainer.rewards, policy=policy, reference=trainer.reference
     )
+    if trainer.critic is not None:
+        groups = fill_values(groups, trainer.critic, policy)
     scored = combine(groups, channels(recipe))
 
-    # 3. Credit: one advantage per turn of every valid member.
-    credited = trainer.credit(scored)
+    # 3. Credit: one advantage per turn, or per sampled token, of every valid member.
+    credited = _credit(trainer, scored)
     groups = assign(groups, credited)
     rewarded = time.monotonic()
 
@@ -152,6 +158,16 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         sums["entropy"] -= float(entries.logprobs_E.sum().detach())
         drift_E = (entries.logprobs_E.detach() - entries.old_logprobs_E).abs()
         gap = max(gap, float(drift_E.max()))
+    critic_metrics: dict[str, float] = {}
+    if trainer.critic is not None:
+        critic_metrics = add_gradients(
+            groups,
+            credited,
+            critic=trainer.critic,
+            policy=policy,
+            budget=config.micro_batch_tokens,
+            world=world,
+        )
     # Without a trained token the optimizer's momentum alone would move the weights.
     grad_norm = _step_optimizer(trainer, step) if num_tokens else 0.0
     updated = time.monotonic()
@@ -171,12 +187,34 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         "loss/entropy": shared["entropy"] / max(1.0, num_tokens),
         "loss/kl": shared["kl"] / max(1.0, num_tokens),
         "grad_norm": grad_norm,
+        **critic_metrics,
         "tokens/trained": num_tokens,
         "seconds/rollout": played - began,
         "seconds/credit": rewarded - played,
         "seconds/update": updated - rewarded,
     }
     return _collect(parts, metrics)
+
+
+def _credit(trainer: Trainer, scored: Sequence[ScoredGroup]) -> Credited:
+    """The scheme's advantages of this process's groups.
+
+    A scheme that compares groups is given those of all processes, in their order in the step.
+    """
+    if "batch" not in trainer.credit.reads:
+        return trainer.credit(scored)
+    world = trainer.world
+    parts = world.gather_all(list(scored))
+    # `World.share` deals groups out one by one, to every process as many.
+    whole = [group for groups in zip(*parts, strict=True) for group in groups]
+    credited = trainer.credit(whole)
+    tokens, targets = credited.token_advantages, credited.value_targets
+    return replace(
+        credited,
+        advantages=tuple(world.share(credited.advantages)),
+        token_advantages=None if tokens is None else tuple(world.share(tokens)),
+        value_targets=None if targets is None else tuple(world.share(targets)),
+    )
 
 
 def _is_kept(trainer: Trainer, group: Group) -> bool:
@@ -224,12 +262,19 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
     norm = torch.nn.utils.clip_grad_norm_(
         trainer.policy.model.parameters(), config.max_grad_norm
     )
+    if trainer.critic is not None:
+        trainer.critic.sum_gradients(trainer.world)
+        # Clipped apart, so that a surprised critic does not shorten the policy's step.
+        critic_norm = torch.nn.utils.clip_grad_norm_(
+            trainer.critic.parameters(), config.max_grad_norm
+        )
+        norm = torch.where(torch.isfinite(critic_norm), norm, critic_norm)
     if not torch.isfinite(norm):
         raise DivergedError(f"step {step}: the gradient's norm is {float(norm)}")
     warmth = min(1.0, (step + 1) / max(1, config.warmup_steps))
     decay = 1 - (1 - config.last_lr_share) * step / config.steps
     for parameters in trainer.optimizer.param_groups:
-        parameters["lr"] = config.lr * warmth * decay
+        parameters["lr"] = parameters.get("peak_lr", config.lr) * warmth * decay
     trainer.optimizer.step()
     trainer.optimizer.zero_grad()
     trainer.refresh_engine()
