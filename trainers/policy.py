@@ -193,7 +193,8 @@ class Policy:
         # Padding is on the right and attention is causal: no wanted token sees it, no mask needed.
         ids_BL = torch.tensor(padded, device=self.device)
         hidden_BLH = self.model.base_model(input_ids=ids_BL, use_cache=False).last_hidden_state
-        return hidden_BLH[rows, columns]
+        hidden_WH: Tensor = hidden_BLH[rows, columns]
+        return hidden_WH
 
     def _score_batch(
         self, sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]

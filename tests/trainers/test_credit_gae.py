@@ -43,11 +43,10 @@ def test_turns_have_the_worked_advantages_and_targets() -> None:
     assert credited.advantages[0][0] == pytest.approx((0.423848, 0.370200, 0.2), abs=1e-6)
     assert credited.token_advantages is None
     assert credited.value_targets is not None
-    first, second, third = credited.value_targets[0][0]
+    rows = credited.value_targets[0][0]
     # The value at a turn's first token is the turn's; the others are not read and not trained.
-    assert first == (pytest.approx(0.923848, abs=1e-6), None)
-    assert second == (pytest.approx(0.970200, abs=1e-6),)
-    assert third == (pytest.approx(1.0), None, None)
+    assert [row[0] for row in rows] == pytest.approx([0.923848, 0.970200, 1.0], abs=1e-6)
+    assert [row[1:] for row in rows] == [(None,), (), (None, None)]
 
 
 def test_observation_tokens_do_not_discount() -> None:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ from agentgym.trainers.pack import assign
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.rewards.combine import combine
 from agentgym.trainers.step import StepResult, Trainer, train_step
-from agentgym.types import Credited, Episode, Group
+from agentgym.types import Credited, Episode, Group, ScoredGroup
 
 SCHEMES = ["turn_gae", "gae_token", "bilevel_gae"]
 
@@ -57,7 +57,8 @@ def slow_values(policy: Policy, critic: Critic, episode: Episode) -> list[list[t
         whole = torch.tensor([[*ids, *turn.action_ids]])
         with torch.no_grad():
             states = policy.model.base_model(input_ids=whole).last_hidden_state[0]
-        rows.append([critic(states[len(ids) + j - 1, None])[0] for j in range(len(turn.action_ids))])
+        places = range(len(ids), len(ids) + len(turn.action_ids))
+        rows.append([critic(states[place - 1, None])[0] for place in places])
     return rows
 
 
@@ -155,9 +156,9 @@ def test_the_critic_has_its_own_learning_rate_and_leaves_the_policys_gradient_al
 class Blind:
     """Turn-level GAE under a critic that knows nothing, as one is before its first update."""
 
-    reads = frozenset({"turn", "values", "batch"})
+    reads: ClassVar[frozenset[str]] = frozenset({"turn", "values", "batch"})
 
-    def __call__(self, groups: Any) -> Credited:
+    def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
         def blind(episode: Episode) -> Episode:
             turns = (replace(t, values=(0.0,) * len(t.action_ids)) for t in episode.turns)
             return replace(episode, turns=tuple(turns))
@@ -201,6 +202,7 @@ def test_schemes_without_values_keep_no_critic(corridor_model: Path) -> None:
     assert make_critic(recipe, Policy.load(corridor_model, device="cpu")) is None
 
 
+@pytest.mark.slow
 def test_a_run_in_two_processes_whitens_over_both_and_resumes_to_the_bit(
     corridor_model: Path, tmp_path: Path
 ) -> None:

@@ -358,7 +358,11 @@ PRICED = {"invalid_action": {"into": "outcome", "weight": -0.1}}
 
 def test_dynamic_sampling_looks_at_the_raw_score(corridor_model: Path) -> None:
     """An outcome with a price on invalid actions differs where the scores are all equal."""
-    sections = {"credit": {"name": "grpo"}, "rewards": PRICED, "render": {"history": 1}}
+    sections: dict[str, Any] = {
+        "credit": {"name": "grpo"},
+        "rewards": PRICED,
+        "render": {"history": 1},
+    }
     seen = 0
     for step in range(3):
         _, plain = stepped(corridor_model, step, **sections)

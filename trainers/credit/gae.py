@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -23,7 +24,8 @@ from agentgym.trainers.credit.layout import (
 )
 from agentgym.types import Credited, ScoredGroup
 
-Nested = tuple[tuple[tuple[tuple[float, ...], ...], ...], ...]
+Nested: TypeAlias = tuple[tuple[tuple[tuple[float, ...], ...], ...], ...]
+T = TypeVar("T")
 
 
 def gae(
@@ -112,12 +114,10 @@ def credited_tokens(
 
 def nest(flat: FloatArray, sizes: IntArray, layout: Layout) -> Nested:
     """A number a token, `[T]`, as `[group][member][turn][token]`."""
-    numbers = flat.tolist()
+    turns = _cut(flat.tolist(), sizes)
+    return tuple(_cut(_cut(turns, layout.num_turns), layout.group_sizes))
 
-    def cut(items: list[tuple[float, ...]], counts: IntArray) -> list[tuple[float, ...]]:
-        ends = np.cumsum(counts).tolist()
-        return [tuple(items[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
 
-    turns = cut(numbers, sizes)
-    members = cut(turns, layout.num_turns)
-    return tuple(cut(members, layout.group_sizes))  # type: ignore[arg-type]
+def _cut(items: Sequence[T], counts: IntArray) -> list[tuple[T, ...]]:
+    ends = np.cumsum(counts).tolist()
+    return [tuple(items[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
