@@ -159,7 +159,8 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         drift_E = (entries.logprobs_E.detach() - entries.old_logprobs_E).abs()
         gap = max(gap, float(drift_E.max()))
     critic_metrics: dict[str, float] = {}
-    if trainer.critic is not None:
+    # Without a step of the optimizer its gradient would lie there until the next one.
+    if trainer.critic is not None and num_tokens:
         critic_metrics = add_gradients(
             groups,
             credited,
