@@ -78,8 +78,13 @@ class Registry:
 credits = Registry(
     "credit scheme",
     {
+        "a2tgpo": "agentgym.trainers.credit.a2tgpo:A2tgpo",
+        "bilevel_gae": "agentgym.trainers.credit.bilevel_gae:BilevelGae",
+        "cigpo": "agentgym.trainers.credit.cigpo:Cigpo",
         "crbc": "agentgym.trainers.credit.crbc:Crbc",
+        "dr_grpo": "agentgym.trainers.credit.dr_grpo:DrGrpo",
         "g2po": "agentgym.trainers.credit.g2po:G2po",
+        "gae_token": "agentgym.trainers.credit.gae_token:GaeToken",
         "gigpo": "agentgym.trainers.credit.gigpo:Gigpo",
         "graft": "agentgym.trainers.credit.graft:Graft",
         "graphgpo": "agentgym.trainers.credit.graphgpo:GraphGpo",
@@ -87,9 +92,13 @@ credits = Registry(
         "grpo": "agentgym.trainers.credit.grpo:Grpo",
         "hgpo": "agentgym.trainers.credit.hgpo:Hgpo",
         "igpo": "agentgym.trainers.credit.igpo:Igpo",
+        "mt_grpo": "agentgym.trainers.credit.mt_grpo:MtGrpo",
+        "reinforce_pp": "agentgym.trainers.credit.reinforce_pp:ReinforcePp",
+        "reinforce_pp_baseline": "agentgym.trainers.credit.reinforce_pp:ReinforcePpBaseline",
         "rewardflow": "agentgym.trainers.credit.rewardflow:RewardFlow",
         "rloo": "agentgym.trainers.credit.rloo:Rloo",
         "salt": "agentgym.trainers.credit.salt:Salt",
+        "turn_gae": "agentgym.trainers.credit.turn_gae:TurnGae",
     },
 )
 rewards = Registry(
@@ -99,7 +108,16 @@ rewards = Registry(
         "invalid_action": "agentgym.trainers.rewards.invalid_action:InvalidAction",
     },
 )
-losses = Registry("loss", {"ppo": "agentgym.trainers.loss:PpoLoss"})
+losses = Registry(
+    "loss",
+    {
+        "cispo": "agentgym.trainers.loss:CispoLoss",
+        "dapo": "agentgym.trainers.loss:DapoLoss",
+        "gspo": "agentgym.trainers.loss:GspoLoss",
+        "gspo_token": "agentgym.trainers.loss:GspoTokenLoss",
+        "ppo": "agentgym.trainers.loss:PpoLoss",
+    },
+)
 curricula = Registry("curriculum", {"uniform": "agentgym.trainers.curriculum:Uniform"})
 engines = Registry(
     "engine",

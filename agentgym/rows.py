@@ -57,6 +57,7 @@ def schema() -> pyarrow.Schema:
         "policy_version": pa.int32(),
         "error": pa.struct({"type": text, "phase": text, "message": text}),
         "advantages": pa.list_(number),
+        "token_advantages": pa.list_(pa.list_(number)),
     }
     return pa.schema(columns, metadata={"agentgym.schema": SCHEMA_VERSION})
 
@@ -109,6 +110,7 @@ def to_row(episode: Episode) -> dict[str, Any]:
         "status": str(episode.status),
         "error": error and {name: _plain(text) for name, text in error.items()},
         "advantages": episode.advantages,
+        "token_advantages": episode.token_advantages,
     }
 
 
@@ -135,6 +137,7 @@ def from_row(row: Mapping[str, Any]) -> Episode:
     """The episode of one Parquet row: the inverse of `to_row`."""
     images = row["images"]
     advantages = row["advantages"]
+    tokens = row.get("token_advantages")  # files from before there was such a column lack it
     return Episode(
         **{name: row[name] for name in TEXTS + NUMBERS},
         id=EpisodeId(step=row["step"], group=row["group"], member=row["member"]),
@@ -145,4 +148,5 @@ def from_row(row: Mapping[str, Any]) -> Episode:
         status=Status(row["status"]),
         error=ErrorInfo(**row["error"]) if row["error"] is not None else None,
         advantages=None if advantages is None else tuple(advantages),
+        token_advantages=None if tokens is None else tuple(map(tuple, tokens)),
     )

@@ -172,6 +172,9 @@ class Episode:
     error: ErrorInfo | None = None
     advantages: tuple[float, ...] | None = None
     """One per turn, as used by the loss; None before credit or when not trainable."""
+    token_advantages: tuple[tuple[float, ...], ...] | None = None
+    """`[turn][token]`, parallel to the turns' `action_ids`, where the credit scheme tells tokens
+    apart: then the loss uses these, and `advantages` are their means."""
 
     @property
     def valid(self) -> bool:
@@ -217,4 +220,10 @@ class Credited:
 
     advantages: tuple[tuple[tuple[float, ...], ...], ...]
     """`[group][valid member][turn]`."""
+    token_advantages: tuple[tuple[tuple[tuple[float, ...], ...], ...], ...] | None = None
+    """`[group][valid member][turn][token]`, each parallel to the turn's `action_ids`, where a
+    scheme tells tokens apart; `advantages` are then the means over a turn's tokens."""
+    value_targets: tuple[tuple[tuple[tuple[float | None, ...], ...], ...], ...] | None = None
+    """As `token_advantages`: what the critic should have said; None for a token whose value the
+    scheme does not read. None altogether without a critic."""
     metrics: Mapping[str, float] = field(default_factory=dict)

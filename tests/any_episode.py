@@ -58,6 +58,8 @@ def any_episode(draw: st.DrawFn) -> Episode:
     """An episode whose parallel fields are parallel."""
     turns = draw(st.lists(any_turn(), max_size=3))
     size = len(turns)
+    tokens = [len(turn.action_ids) for turn in turns]
+    per_token = st.tuples(*(st.lists(NUMBERS, min_size=n, max_size=n).map(tuple) for n in tokens))
     small = st.integers(0, 2**31 - 1)
     return Episode(
         id=EpisodeId(step=draw(small), group=draw(small), member=draw(small)),
@@ -74,4 +76,5 @@ def any_episode(draw: st.DrawFn) -> Episode:
         policy_version=draw(small),
         error=draw(st.none() | ERRORS),
         advantages=draw(st.none() | st.lists(NUMBERS, min_size=size, max_size=size).map(tuple)),
+        token_advantages=draw(st.none() | per_token),
     )

@@ -25,13 +25,20 @@ def turn(
     finish: Finish = "stop",
     gain: float | None = None,
     reward: float = 0.0,
+    values: Sequence[float] | None = None,
+    num_tokens: int = 1,
 ) -> Turn:
-    """A turn that did `action` and saw `key`; without an action it is invalid ("no action")."""
+    """A turn that did `action` and saw `key`; without an action it is invalid ("no action").
+
+    Args:
+        values: a critic's; their number is the number of sampled tokens.
+    """
+    size = num_tokens if values is None else len(values)
     return Turn(
         segment=0,
         prompt_ids=(1,),
-        action_ids=(2,),
-        logprobs=(-0.5,),
+        action_ids=(2,) * size,
+        logprobs=(-0.5,) * size,
         finish=finish,
         text=action or "",
         action=action,
@@ -39,6 +46,7 @@ def turn(
         observation=Observation(text=f"seen: {key}", key=key),
         reward=reward,
         channels={"information_gain": gain},
+        values=None if values is None else tuple(values),
     )
 
 
@@ -51,6 +59,11 @@ def turns(steps: str) -> tuple[Turn, ...]:
 def gained(gains: Sequence[float | None]) -> tuple[Turn, ...]:
     """Turns that differ from each other, with these information gains."""
     return tuple(turn(f"a{k}", f"o{k}", gain=gain) for k, gain in enumerate(gains))
+
+
+def rewarded(rewards: Sequence[float]) -> tuple[Turn, ...]:
+    """Turns that differ from each other, with these rewards."""
+    return tuple(turn(f"a{k}", f"o{k}", reward=reward) for k, reward in enumerate(rewards))
 
 
 def episode(turns: Sequence[Turn], score: float | None, *, first: str = "start") -> Episode:

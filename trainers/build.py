@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe, make_plugin
+from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.rewards.combine import check_channels
@@ -102,6 +104,28 @@ def make_renderer(recipe: Recipe, policy: Policy) -> Renderer:
         ChatTemplate(policy.tokenizer),
         history=None if history == "all" else history,
         show_choices=recipe.render.show_choices,
+    )
+
+
+def make_critic(recipe: Recipe, policy: Policy) -> Critic | None:
+    """An untrained critic, if the recipe's credit scheme reads one's values."""
+    if "values" not in registry.credits.get(recipe.credit.name).reads:
+        return None
+    return Critic.of(policy, seed=recipe.seed, clip=recipe.critic.clip)
+
+
+def make_optimizer(
+    recipe: Recipe, policy: Policy, critic: Critic | None
+) -> torch.optim.Optimizer:
+    """AdamW over the policy and, with a learning rate of its own, the critic."""
+    train = recipe.train
+    groups: list[dict[str, Any]] = [
+        {"params": list(policy.model.parameters()), "peak_lr": train.lr}
+    ]
+    if critic is not None:
+        groups.append({"params": list(critic.parameters()), "peak_lr": recipe.critic.lr})
+    return torch.optim.AdamW(
+        groups, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay, fused=True
     )
 
 

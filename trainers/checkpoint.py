@@ -17,10 +17,17 @@ from agentgym.trainers.policy import Policy
 MANIFEST = "manifest.json"
 
 
-def save(run: Path, step: int, policy: Policy, optimizer: torch.optim.Optimizer) -> Path:
+def save(
+    run: Path,
+    step: int,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    critic: torch.nn.Module | None = None,
+) -> Path:
     """Save everything that step `step` (the next to run) depends on.
 
-    An ordinary model folder, the optimizer's state and a manifest of digests, written to a
+    An ordinary model folder, the optimizer's state, the critic's weights where there is one, and a
+    manifest of digests, written to a
     temporary sibling and renamed.
 
     Raises:
@@ -34,6 +41,8 @@ def save(run: Path, step: int, policy: Policy, optimizer: torch.optim.Optimizer)
             temporary.mkdir(parents=True)
             policy.save(temporary)
             torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
+            if critic is not None:
+                torch.save(critic.state_dict(), temporary / "critic.pt")
             names = sorted(path.name for path in temporary.iterdir())
             digests = {name: digest_of(temporary / name) for name in names}
             manifest = {"step": step, "files": digests}
@@ -93,6 +102,11 @@ def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
     """Give an optimizer the state saved in a checkpoint."""
     state: dict[str, Any] = torch.load(folder / "optimizer.pt", weights_only=True)
     optimizer.load_state_dict(state)
+
+
+def load_critic(folder: Path, critic: torch.nn.Module) -> None:
+    """Give a critic the weights saved in a checkpoint."""
+    critic.load_state_dict(torch.load(folder / "critic.pt", weights_only=True))
 
 
 def prune(run: Path) -> None:

@@ -124,12 +124,24 @@ class TrainConfig(Section):
     """Weight of the KL penalty to the policy that the run began with; 0 keeps no reference."""
     max_turn_tokens: int = Field(default=32, ge=1)
     """A turn is cut after so many sampled tokens."""
+    dynamic_sampling: bool = False
+    """Leave groups out whose raw scores are all equal, unless the credit scheme reads more than
+    outcomes and found some; off, a group is left out only where no turn has an advantage."""
     mask_truncated: bool = True
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Padded tokens per forward pass of the update."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
+
+
+class CriticConfig(Section):
+    """The value head, trained where the credit scheme reads a critic's values."""
+
+    lr: float = Field(default=1e-3, gt=0)
+    """AdamW's learning rate; warm-up and decay are those of `train`."""
+    clip: float = Field(default=0.5, gt=0)
+    """A value moves the loss no further than this from the value that credit was given."""
 
 
 class EvalConfig(Section):
@@ -198,6 +210,7 @@ class Recipe(Section):
     warm_start: WarmStartConfig | None = None
     train: TrainConfig = TrainConfig()
     credit: PluginConfig = PluginConfig(name="grpo")
+    critic: CriticConfig = CriticConfig()
     rewards: dict[str, ChannelConfig] = Field(default_factory=dict)
     loss: PluginConfig = PluginConfig(name="ppo")
     curriculum: PluginConfig = PluginConfig(name="uniform")

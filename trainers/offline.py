@@ -23,8 +23,8 @@ from agentgym.trainers.metrics import join
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, ScoredGroup
 
-NEVER_MISSING = frozenset({"outcome", "turn", "batch"})
-"""What a scheme may read of any stored step: scores, turn rewards, and the other groups."""
+NEVER_MISSING = frozenset({"outcome", "turn", "states", "batch"})
+"""What a scheme may read of any stored step."""
 STEP_FILE = re.compile(r"step-(\d+)")
 
 

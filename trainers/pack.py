@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from agentgym.trainers.engines.recorded import Sampled
 from agentgym.types import Credited, Episode, EpisodeId, Group
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +25,14 @@ class TrainSequence:
     old_logprobs: tuple[float, ...]
     """Parallel to `trained`."""
     advantages: tuple[float, ...]
-    """Parallel to `trained`: the advantage of the token's turn."""
+    """Parallel to `trained`: the token's own advantage, or its turn's."""
 
 
 def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
     """The groups with advantages written on their valid episodes; the only writer of them."""
     if len(groups) != len(credited.advantages):
         raise ValueError(f"{len(groups)} groups but advantages for {len(credited.advantages)}")
+    tokens = by_episode(groups, credited.token_advantages)
     done = []
     for group, given in zip(groups, credited.advantages, strict=True):
         valid = group.valid
@@ -44,15 +48,42 @@ def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
                     f"{episode.id}: {len(episode.turns)} turns, {len(advantages)} advantages"
                 )
             credit[episode.id] = advantages
-        episodes = tuple(replace(e, advantages=credit.get(e.id)) for e in group.episodes)
+        episodes = tuple(
+            replace(e, advantages=credit.get(e.id), token_advantages=tokens.get(e.id))
+            for e in group.episodes
+        )
         done.append(replace(group, episodes=episodes))
     return tuple(done)
+
+
+def by_episode(
+    groups: Sequence[Group], given: Sequence[Sequence[tuple[tuple[T, ...], ...]]] | None
+) -> dict[EpisodeId, tuple[tuple[T, ...], ...]]:
+    """What a credit scheme gave token by token, by episode; nothing of None.
+
+    Args:
+        given: `[group][valid member][turn][token]`.
+
+    Raises:
+        ValueError: there is not one for every sampled token of every valid member.
+    """
+    found: dict[EpisodeId, tuple[tuple[T, ...], ...]] = {}
+    for group, rows in zip(groups, given or (), strict=given is not None):
+        for episode, turns in zip(group.valid, rows, strict=True):
+            sizes = [len(turn.action_ids) for turn in episode.turns]
+            if [len(row) for row in turns] != sizes:
+                raise ValueError(
+                    f"{episode.id}: turns of {sizes} tokens, credit for {[*map(len, turns)]}"
+                )
+            found[episode.id] = turns
+    return found
 
 
 def pack(episodes: Iterable[Episode], *, mask_truncated: bool) -> list[TrainSequence]:
     """One sequence per segment that has a trained token.
 
-    Every sampled token of a turn, thought and end token included, gets the turn's advantage.
+    Every sampled token of a turn, thought and end token included, gets the turn's advantage, or
+    its own where the credit scheme tells tokens apart.
 
     Args:
         mask_truncated: leave out turns that were cut by the token limit.
@@ -86,7 +117,8 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
             trained.extend(range(len(ids), len(ids) + size))
             turns.extend([number] * size)
             old.extend(turn.logprobs)
-            advantages.extend([advantage] * size)
+            own = episode.token_advantages
+            advantages.extend([advantage] * size if own is None else own[number])
         ids.extend(turn.action_ids)
     return TrainSequence(
         episode=episode.id,

@@ -177,19 +177,34 @@ class Policy:
                 parameter.grad = torch.zeros_like(parameter)
         world.sum_(p.grad for p in parameters if p.grad is not None)
 
-    def _score_batch(
+    def states(
         self, sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
+        """The hidden states `[W, H]` that the wanted tokens are predicted from, in one pass.
+
+        Args:
+            sequences: of one micro-batch, each with a wanted token; see `score`.
+        """
         rows = [row for row, positions in enumerate(wanted) for _ in positions]
         columns = [position - 1 for positions in wanted for position in positions]
-        targets = [sequences[row][column + 1] for row, column in zip(rows, columns, strict=True)]
         # The last wanted token of a sequence is a target only: the model need not read it.
         length = max(columns) + 1
         padded = [[*ids[:length], *[0] * (length - len(ids))] for ids in sequences]
         # Padding is on the right and attention is causal: no wanted token sees it, no mask needed.
         ids_BL = torch.tensor(padded, device=self.device)
         hidden_BLH = self.model.base_model(input_ids=ids_BL, use_cache=False).last_hidden_state
-        hidden_WH = hidden_BLH[rows, columns]
+        hidden_WH: Tensor = hidden_BLH[rows, columns]
+        return hidden_WH
+
+    def _score_batch(
+        self, sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor]:
+        hidden_WH = self.states(sequences, wanted)
+        targets = [
+            ids[position]
+            for ids, positions in zip(sequences, wanted, strict=True)
+            for position in positions
+        ]
         targets_W = torch.tensor(targets, device=self.device)
         size = max(1, LOGITS_BUDGET // self.model.config.vocab_size)
         if len(targets) <= size:

@@ -23,12 +23,20 @@ class _Probe:
 
 
 def fill_channels(
-    groups: Sequence[Group], panel: Panel, rewards: Mapping[str, Reward], *, policy: Policy
+    groups: Sequence[Group],
+    panel: Panel,
+    rewards: Mapping[str, Reward],
+    *,
+    policy: Policy,
+    reference: Policy | None = None,
 ) -> tuple[Group, ...]:
     """The groups with every reward channel written on the turns of valid episodes.
 
     All questions of all channels and episodes are answered together, since a state that several
     ask about, or several members share, costs one sequence.
+
+    Args:
+        reference: answers frozen questions; must be there when one is asked.
     """
     if not rewards:
         return tuple(groups)
@@ -38,7 +46,7 @@ def fill_channels(
         for episode in group.valid
         for name, reward in rewards.items()
     ]
-    answers = answer([(episode, q) for episode, _, qs in asked for q in qs], policy)
+    answers = _answer_all([(episode, q) for episode, _, qs in asked for q in qs], policy, reference)
     values: dict[tuple[object, str], Sequence[float | None]] = {}
     for episode, name, questions in asked:
         own = [next(answers) for _ in questions]
@@ -68,6 +76,18 @@ def state_ids(episode: Episode, turn: int) -> tuple[int, ...]:
         if earlier.segment == segment:
             ids += earlier.prompt_ids + earlier.action_ids
     return ids + episode.turns[turn].prompt_ids
+
+
+def _answer_all(
+    asked: Sequence[tuple[Episode, Question]], policy: Policy, reference: Policy | None
+) -> Iterator[Answer]:
+    """Answers parallel to the questions, each from the policy that it is for."""
+    current = answer([each for each in asked if not each[1].frozen], policy)
+    to_reference = [each for each in asked if each[1].frozen]
+    assert reference is not None or not to_reference, "the trainer keeps a reference for these"
+    frozen = answer(to_reference, reference) if reference is not None else iter(())
+    for _, question in asked:
+        yield next(frozen if question.frozen else current)
 
 
 def answer(asked: Sequence[tuple[Episode, Question]], policy: Policy) -> Iterator[Answer]:

@@ -30,6 +30,8 @@ from agentgym.trainers.build import (
     choose_device,
     load_policy,
     make_agent,
+    make_critic,
+    make_optimizer,
     make_pool,
 )
 from agentgym.trainers.config import Recipe
@@ -200,24 +202,22 @@ def _run(
     """Warm start, train, evaluate; whether it came to the end."""
     first = 0 if found is None else checkpoint.check(found)
     policy = _policy(world, recipe, folder, panels, found=found)
-    optimizer = torch.optim.AdamW(
-        policy.model.parameters(),
-        lr=recipe.train.lr,
-        betas=recipe.train.betas,
-        weight_decay=recipe.train.weight_decay,
-        fused=True,
-    )
+    critic = make_critic(recipe, policy)
+    optimizer = make_optimizer(recipe, policy, critic)
     if found is None:
         if world.leads:
-            checkpoint.save(folder, 0, policy, optimizer)
+            checkpoint.save(folder, 0, policy, optimizer, critic)
     else:
         checkpoint.load_optimizer(found, optimizer)
+        if critic is not None:
+            checkpoint.load_critic(found, critic)
         if world.leads:
             say(f"resuming at step {first}")
     pool = make_pool(recipe)
     trainer = _trainer(
         world, recipe, panels, policy=policy, optimizer=optimizer, pool=pool, folder=folder
     )
+    trainer = replace(trainer, critic=critic)
     try:
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
@@ -261,8 +261,13 @@ def _trainer(
     folder: Path,
 ) -> Trainer:
     agent, engine = make_agent(recipe, policy)
+    rewards = {
+        name: registry.rewards.make(name, **channel.args)
+        for name, channel in recipe.rewards.items()
+    }
     reference = None
-    if recipe.train.kl > 0:
+    asked = any(getattr(reward, "asks_reference", False) for reward in rewards.values())
+    if recipe.train.kl > 0 or asked:
         world.wait()
         reference = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
     return Trainer(
@@ -274,10 +279,7 @@ def _trainer(
         agent=agent,
         pool=pool,
         panel=panels.train,
-        rewards={
-            name: registry.rewards.make(name, **channel.args)
-            for name, channel in recipe.rewards.items()
-        },
+        rewards=rewards,
         credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
         loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
         curriculum=registry.curricula.make(recipe.curriculum.name, **recipe.curriculum.args),
@@ -305,14 +307,14 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
                 store.write_episodes(path, (e for g in result.groups for e in g.episodes))
                 _note(folder, {"step": step, **result.metrics})
                 if done % recipe.train.checkpoint_every == 0 or done == steps:
-                    checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
+                    checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
                     checkpoint.prune(folder)
                 advance(done, _remark(result.metrics))
     if not world.any(stop.asked):
         _evaluate(trainer, panels.eval, folder, step=steps)
     stopped = world.any(stop.asked)
     if stopped and world.leads:
-        checkpoint.save(folder, done, trainer.policy, trainer.optimizer)
+        checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
         where = f"after step {done - 1}" if done else "before the first step"
         say(f"stopped {where}; --resume goes on")
     return not stopped

@@ -1,8 +1,9 @@
 """The train step, in reading order: play, reward, credit, update.
 
-What is left out of the textbook algorithm, and why: no critic (groups are the baseline); one
-update per batch, so that the sampler's logprobs are the old ones and the clip only guards
-against drift; no entropy bonus (entropy is measured and did not collapse without one).
+What is left out of the textbook algorithm, and why: no critic, unless the credit scheme reads
+one (groups are the baseline); one update per batch, so that the sampler's logprobs are the old
+ones and the clip only guards against drift; no entropy bonus (entropy is measured and did not
+collapse without one).
 
 Dimension letters: E trained tokens of one micro-batch.
 """
@@ -23,20 +24,20 @@ from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
 from agentgym.trainers.config import Recipe, channels
 from agentgym.trainers.credit import Credit
+from agentgym.trainers.critic import Critic, add_gradients, fill_values
 from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
-from agentgym.trainers.loss import Entries, PpoLoss, kl_to_reference
+from agentgym.trainers.keep import carries_credit, is_informative
+from agentgym.trainers.loss import Entries, Loss, kl_to_reference
 from agentgym.trainers.metrics import describe, join
 from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
 from agentgym.trainers.rewards.combine import combine
+from agentgym.trainers.sequences import Sequences
 from agentgym.trainers.world import World
-from agentgym.types import EpisodeId, Group
-
-MIN_ADVANTAGE = 1e-12
-"""A group whose advantages are all smaller carries no credit and is left out of the update."""
+from agentgym.types import Credited, EpisodeId, Group, ScoredGroup
 
 
 class DivergedError(AgentGymError):
@@ -51,17 +52,20 @@ class Trainer:
     world: World
     policy: Policy
     reference: Policy | None
-    """What the KL penalty compares with; None when it is off."""
+    """The policy that the run began with, for the KL penalty and channels that ask it; None when
+    nothing does."""
     optimizer: torch.optim.Optimizer
     agent: Agent
     pool: Pool
     panel: Panel
     rewards: Mapping[str, Reward]
     credit: Credit
-    loss: PpoLoss
+    loss: Loss
     curriculum: Uniform
     refresh_engine: Callable[[], None]
     """Tells the engine that the weights changed, so that it drops what it computed with them."""
+    critic: Critic | None = None
+    """For schemes that read its values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class StepPart:
     gap: float
     """Largest |sampling-time - train-time logprob| among its trained tokens."""
     num_dropped: int
-    """Groups without any advantage."""
+    """Groups that were left out of the update."""
     num_reencoded: int
     """Trained tokens that are not what the engine sampled."""
 
@@ -113,23 +117,27 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     played = time.monotonic()
 
     # 2. Reward channels: every question of the step in one pass without gradients.
-    groups = fill_channels(groups, trainer.panel, trainer.rewards, policy=policy)
+    groups = fill_channels(
+        groups, trainer.panel, trainer.rewards, policy=policy, reference=trainer.reference
+    )
+    if trainer.critic is not None:
+        groups = fill_values(groups, trainer.critic, policy)
     scored = combine(groups, channels(recipe))
 
-    # 3. Credit: one advantage per turn of every valid member.
-    credited = trainer.credit(scored)
+    # 3. Credit: one advantage per turn, or per sampled token, of every valid member.
+    credited = _credit(trainer, scored)
     groups = assign(groups, credited)
     rewarded = time.monotonic()
 
     # 4. Pack: advantages spread over the sampled tokens. A group without any advantage has
     # nothing to teach, so it is left out of the pass and of the mean.
-    kept = [group for group in groups if _carries_credit(group) or config.kl > 0]
+    kept = [group for group in groups if _is_kept(trainer, group)]
     episodes = chain.from_iterable(group.valid for group in kept)
     sequences = pack(episodes, mask_truncated=config.mask_truncated)
-    # The mean is over all trained tokens of the step on all processes: what a token counts does
-    # not depend on where it was packed.
-    mine = sum(len(sequence.trained) for sequence in sequences)
-    num_tokens = world.sum_floats({"tokens": float(mine)})["tokens"]
+    # Means are over the whole step on all processes: what a token counts does not depend on
+    # where it was packed.
+    wholes = Sequences.of(sequences, trainer.loss, policy=policy, world=world)
+    num_tokens = wholes.counts.num_tokens
 
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
     sums = {"loss": 0.0, "entropy": 0.0, "kl": 0.0}
@@ -137,19 +145,30 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     lengths = [len(sequence.ids) for sequence in sequences]
     for chosen in policy.micro_batches(lengths, budget=config.micro_batch_tokens):
         batch = [sequences[index] for index in chosen]
-        entries = _entries(trainer, batch)
+        entries = _entries(trainer, batch, wholes)
         losses_E = trainer.loss(entries)
         if entries.ref_logprobs_E is not None:
             kl_E = kl_to_reference(entries)
             losses_E = losses_E + config.kl * kl_E
             sums["kl"] += float(kl_E.sum().detach())
-        loss = losses_E.sum() / num_tokens
+        loss = (entries.weights_E * losses_E).sum()
         loss.backward()
         sums["loss"] += float(loss.detach())
         # The surprise of sampled tokens estimates the entropy without a pass of its own.
         sums["entropy"] -= float(entries.logprobs_E.sum().detach())
         drift_E = (entries.logprobs_E.detach() - entries.old_logprobs_E).abs()
         gap = max(gap, float(drift_E.max()))
+    critic_metrics: dict[str, float] = {}
+    # Without a step of the optimizer its gradient would lie there until the next one.
+    if trainer.critic is not None and num_tokens:
+        critic_metrics = add_gradients(
+            groups,
+            credited,
+            critic=trainer.critic,
+            policy=policy,
+            budget=config.micro_batch_tokens,
+            world=world,
+        )
     # Without a trained token the optimizer's momentum alone would move the weights.
     grad_norm = _step_optimizer(trainer, step) if num_tokens else 0.0
     updated = time.monotonic()
@@ -169,6 +188,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         "loss/entropy": shared["entropy"] / max(1.0, num_tokens),
         "loss/kl": shared["kl"] / max(1.0, num_tokens),
         "grad_norm": grad_norm,
+        **critic_metrics,
         "tokens/trained": num_tokens,
         "seconds/rollout": played - began,
         "seconds/credit": rewarded - played,
@@ -177,24 +197,48 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     return _collect(parts, metrics)
 
 
-def _carries_credit(group: Group) -> bool:
-    return any(
-        abs(advantage) > MIN_ADVANTAGE
-        for episode in group.valid
-        for advantage in episode.advantages or ()
+def _credit(trainer: Trainer, scored: Sequence[ScoredGroup]) -> Credited:
+    """The scheme's advantages of this process's groups.
+
+    A scheme that compares groups is given those of all processes, in their order in the step.
+    """
+    if "batch" not in trainer.credit.reads:
+        return trainer.credit(scored)
+    world = trainer.world
+    parts = world.gather_all(list(scored))
+    # `World.share` deals groups out one by one, to every process as many.
+    whole = [group for groups in zip(*parts, strict=True) for group in groups]
+    credited = trainer.credit(whole)
+    tokens, targets = credited.token_advantages, credited.value_targets
+    return replace(
+        credited,
+        advantages=tuple(world.share(credited.advantages)),
+        token_advantages=None if tokens is None else tuple(world.share(tokens)),
+        value_targets=None if targets is None else tuple(world.share(targets)),
     )
 
 
-def _entries(trainer: Trainer, batch: Sequence[TrainSequence]) -> Entries:
+def _is_kept(trainer: Trainer, group: Group) -> bool:
+    """Whether the group takes part in the update."""
+    if trainer.recipe.train.dynamic_sampling:
+        return is_informative(group, trainer.credit)
+    # The penalty teaches where credit does not.
+    return trainer.recipe.train.kl > 0 or carries_credit(group)
+
+
+def _entries(trainer: Trainer, batch: Sequence[TrainSequence], wholes: Sequences) -> Entries:
     """The micro-batch as flat entries, with the current policy's logprobs."""
+    device = trainer.policy.device
     ids = [sequence.ids for sequence in batch]
     trained = [sequence.trained for sequence in batch]
 
     def flat(values: Sequence[Sequence[float]]) -> torch.Tensor:
-        return torch.tensor(list(chain.from_iterable(values)), device=trainer.policy.device)
+        return torch.tensor(list(chain.from_iterable(values)), device=device)
 
-    reference = None
-    if trainer.reference is not None:
+    reference = log_ratios = None
+    if wholes.log_ratios is not None:
+        log_ratios = wholes.flat(wholes.log_ratios, batch).to(device)
+    if trainer.reference is not None and trainer.recipe.train.kl > 0:
         with torch.no_grad():
             reference = trainer.reference.logprobs(ids, trained)
     return Entries(
@@ -202,6 +246,9 @@ def _entries(trainer: Trainer, batch: Sequence[TrainSequence]) -> Entries:
         old_logprobs_E=flat([sequence.old_logprobs for sequence in batch]),
         ref_logprobs_E=reference,
         advantages_E=flat([sequence.advantages for sequence in batch]),
+        weights_E=wholes.flat(wholes.weights, batch).to(device),
+        sequences_E=wholes.flat(wholes.numbers, batch).to(device),
+        log_ratios_E=log_ratios,
     )
 
 
@@ -216,12 +263,19 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
     norm = torch.nn.utils.clip_grad_norm_(
         trainer.policy.model.parameters(), config.max_grad_norm
     )
+    if trainer.critic is not None:
+        trainer.critic.sum_gradients(trainer.world)
+        # Clipped apart, so that a surprised critic does not shorten the policy's step.
+        critic_norm = torch.nn.utils.clip_grad_norm_(
+            trainer.critic.parameters(), config.max_grad_norm
+        )
+        norm = torch.where(torch.isfinite(critic_norm), norm, critic_norm)
     if not torch.isfinite(norm):
         raise DivergedError(f"step {step}: the gradient's norm is {float(norm)}")
     warmth = min(1.0, (step + 1) / max(1, config.warmup_steps))
     decay = 1 - (1 - config.last_lr_share) * step / config.steps
     for parameters in trainer.optimizer.param_groups:
-        parameters["lr"] = config.lr * warmth * decay
+        parameters["lr"] = parameters.get("peak_lr", config.lr) * warmth * decay
     trainer.optimizer.step()
     trainer.optimizer.zero_grad()
     trainer.refresh_engine()

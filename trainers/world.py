@@ -70,6 +70,14 @@ class World:
         dist.gather_object(item, items)
         return items or []
 
+    def gather_all(self, item: T) -> list[T]:
+        """One item of every process, on every process."""
+        if self.size == 1:
+            return [item]
+        items: list[Any] = [None] * self.size
+        dist.all_gather_object(items, item)
+        return items
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.size > 1:

@@ -24,7 +24,7 @@ from scored import episode, turn
 from agentgym import store
 from agentgym.envs.toys.lookup import Lookup
 from agentgym.errors import StoreError, UsageError
-from agentgym.rows import schema
+from agentgym.rows import from_row, schema, to_row
 from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation
 
 
@@ -333,3 +333,10 @@ def test_a_copied_run_is_read_like_the_first(tmp_path: Path) -> None:
     run = small_run(tmp_path / "one")
     copy = store.open(shutil.copytree(run.folder, tmp_path / "two"))
     assert copy.groups("step-000000") == run.groups("step-000000")
+
+
+def test_a_row_from_before_there_were_token_advantages_is_read() -> None:
+    row = to_row(episode([turn("a", "x")], 1.0))
+    del row["token_advantages"]
+    row["turns"] = [{**t, "channels": []} for t in row["turns"]]
+    assert from_row(row).token_advantages is None

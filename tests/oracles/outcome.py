@@ -36,6 +36,7 @@ def grpo_population(outcomes: Sequence[float]) -> list[float]:
 
 
 BASES = {
+    "dr_grpo": mean,
     "mean": mean,
     "rloo": rloo,
     "grpo_sample": grpo_sample,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -10,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, gained, group, scored
 
+from agentgym.trainers.credit.cigpo import Cigpo
 from agentgym.trainers.credit.igpo import Igpo
 from agentgym.trainers.rewards import Answer
 from agentgym.trainers.rewards.information_gain import InformationGain
-from agentgym.types import Credited, Task
+from agentgym.types import Credited, EpisodeId, Task
 from oracles.igpo import igpo
-
-quick = settings(max_examples=100)
 
 Rows = Sequence[Sequence[float | None]]
 
@@ -141,11 +141,57 @@ def test_the_metrics_describe_the_raw_gains() -> None:
     }
 
 
+def test_clipped_gains_count_as_much_as_the_bound() -> None:
+    rows = advantages(Igpo(std="none", clip=1.0), [[9.0, -9.0, None], [0.0, None]], [0.0, 0.0])
+    # 1, -1, 0 with mean 0; the first turn gets 1 - 1.
+    assert close(rows, [[0.0, -1.0, 0.0], [0.0, 0.0]])
+
+
+def test_weights_ramp_with_the_train_step_and_then_hold() -> None:
+    scheme = Igpo(
+        std="none", gain_weight=(1.0, 0.5), outcome_weight=(0.5, 1.0), ramp_steps=10
+    )
+    found = []
+    for step in (0, 5, 10, 99):
+        members = [episode(gained([1.0, None]), 1.0), episode(gained([-1.0, None]), 0.0)]
+        at = [replace(m, id=EpisodeId(step=step, group=0, member=0)) for m in members]
+        ((first, _),) = scheme(scored(group(*at))).advantages
+        found.append(first)
+    # A gain of 1 and an outcome of .5, weighted: (1, .5), (.75, .75), (.5, 1) from step 10 on.
+    assert close(found, [[1.25, 0.25], [1.125, 0.375], [1.0, 0.5], [1.0, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("weight", "first", "second"),
+    [
+        (0.1, [-0.017817, 0.062361, 0.707105], [-0.133631, 0.089087, -0.707105]),
+        (0.3, [-0.053452, 0.187083, 0.707105], [-0.400892, 0.267261, -0.707105]),
+    ],
+)
+def test_cigpo_has_the_worked_numbers_of_i2(
+    weight: float, first: list[float], second: list[float]
+) -> None:
+    scheme = Cigpo(gain_weight=(weight, weight))
+    assert close(advantages(scheme, gains_of("log"), [1.0, 0.4]), [first, second])
+
+
+def test_cigpos_weight_comes_after_the_score_or_it_would_do_nothing() -> None:
+    light, heavy = (
+        advantages(Cigpo(gain_weight=(w, w), eps=0.0), gains_of("log"), [0.0, 0.0])
+        for w in (0.1, 0.3)
+    )
+    assert close(heavy, [[3 * value for value in row] for row in light])
+
+
+def test_cigpo_begins_at_a_tenth_and_ends_at_three() -> None:
+    assert (Cigpo().gain_weight, Cigpo().clip, Cigpo().gamma) == ((0.1, 0.3), 50.0, 0.0)
+
+
 gain = st.one_of(st.none(), st.integers(-20, 20).map(lambda n: n / 4))
 rollout = st.tuples(st.lists(gain, min_size=1, max_size=6), st.integers(0, 4).map(float))
 
 
-@quick
+@settings(max_examples=500)
 @given(
     st.lists(rollout, min_size=1, max_size=6),
     st.sampled_from(["separate", "joint"]),

@@ -1,8 +1,9 @@
-"""GRPO and RLOO: one advantage an episode."""
+"""GRPO, Dr. GRPO and RLOO: one advantage an episode."""
 
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scored import episode, group, scored, turns
 
+from agentgym.trainers.credit.dr_grpo import DrGrpo
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.normalize import normalize
 from agentgym.trainers.credit.rloo import Rloo
@@ -19,7 +21,9 @@ from oracles.outcome import BASES
 
 quick = settings(max_examples=100)
 
-SCHEMES: dict[str, Grpo | Rloo] = {
+Scheme: TypeAlias = Grpo | DrGrpo | Rloo
+SCHEMES: dict[str, Scheme] = {
+    "dr_grpo": DrGrpo(),
     "mean": Grpo(std="none"),
     "rloo": Rloo(),
     "grpo_sample": Grpo(std="sample"),
@@ -27,7 +31,7 @@ SCHEMES: dict[str, Grpo | Rloo] = {
 }
 
 
-def credit(scheme: Grpo | Rloo, *outcomes: list[float]) -> Credited:
+def credit(scheme: Scheme, *outcomes: list[float]) -> Credited:
     groups = [group(*(episode(turns("go->a"), value) for value in row)) for row in outcomes]
     return scheme(scored(*groups))
 
@@ -43,6 +47,7 @@ def first_turns(credited: Credited) -> list[list[float]]:
         ("grpo_population", 1.732047, -0.577349),
         ("rloo", 0.857143, -0.285714),
         ("mean", 0.75, -0.25),
+        ("dr_grpo", 0.75, -0.25),
     ],
 )
 def test_two_successes_in_eight_give_the_worked_numbers(

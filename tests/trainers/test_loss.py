@@ -25,6 +25,9 @@ def entries_of(rows: list[tuple[float, float, float, float]]) -> Entries:
         old_logprobs_E=logprobs - drifts,
         ref_logprobs_E=references,
         advantages_E=advantages,
+        weights_E=torch.ones_like(logprobs),
+        sequences_E=torch.zeros(len(rows), dtype=torch.int64),
+        log_ratios_E=None,
     )
 
 

@@ -30,9 +30,8 @@ from agentgym.trainers.pack import assign
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, EpisodeId, Group, ScoredGroup, Status
 
-KNOWN = ("crbc", "g2po", "gigpo", "graft", "graphgpo", "graphhca", "grpo", "hgpo", "igpo",
-         "rewardflow", "rloo", "salt")  # fmt: skip
-"""Those that need nothing that these episodes lack."""
+KNOWN = tuple(name for name in registry.credits if "values" not in registry.credits.get(name).reads)
+"""Those that need no critic, which these episodes lack."""
 
 
 def place(groups: Sequence[Group], step: int) -> list[Group]:

@@ -106,6 +106,24 @@ def test_credit_of_another_shape_is_refused_with_both_lengths(
         assign([group(episode([turn("a", "x")], 1.0))], Credited(advantages=advantages))
 
 
+def test_a_schemes_token_advantages_reach_their_tokens() -> None:
+    turns = [spoken([1, 2], [10, 11]), spoken([3], [12, 13], finish="length"), spoken([4], [14])]
+    members = group(episode([spoken([9], [9])], None), episode(turns, 1.0))
+    tokens = ((0.5, -0.5), (1.0, 3.0), (7.0,))
+    credited = Credited(advantages=(((0.0, 2.0, 7.0),),), token_advantages=((tokens,),))
+    (assigned,) = assign([members], credited)
+    assert [e.token_advantages for e in assigned.episodes] == [None, tokens]
+    (sequence,) = pack(assigned.episodes, mask_truncated=True)
+    assert (sequence.trained, sequence.advantages) == ((2, 3, 8), (0.5, -0.5, 7.0))
+
+
+def test_token_advantages_of_another_shape_are_refused_with_both_lengths() -> None:
+    members = group(episode([spoken([1], [10, 11])], 1.0))
+    credited = Credited(advantages=(((0.5,),),), token_advantages=((((0.5,),),),))
+    with pytest.raises(ValueError, match=r"member=0: turns of \[2\] tokens, credit for \[1\]"):
+        assign([members], credited)
+
+
 TURNS = [spoken([1, 2], [10, 11]), spoken([3], [12, 13], finish="length"), spoken([4], [14])]
 WHERE = EpisodeId(step=0, group=0, member=0)
 SAMPLED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,29 @@ def test_the_information_gain_of_a_turn_is_the_rise_of_the_answers_score(policy:
         assert gains[:-1] == pytest.approx(
             [b - a for a, b in zip(scores, scores[1:], strict=False)], abs=1e-5
         )
+
+
+def test_frozen_questions_go_to_the_reference_and_no_update_moves_their_answers(
+    policy: Policy,
+) -> None:
+    group = played(policy, LINES)
+    moved = Policy(copy.deepcopy(policy.model), policy.tokenizer)
+    with torch.no_grad():
+        for parameter in moved.model.parameters():
+            parameter.mul_(1.1)
+    channels: dict[str, Reward] = {
+        "frozen": InformationGain(scorer="reference"),
+        "moving": InformationGain(),
+    }
+    (before,) = fill_channels([group], PANEL, channels, policy=policy, reference=policy)
+    (after,) = fill_channels([group], PANEL, channels, policy=moved, reference=policy)
+
+    def gains(name: str, of: Group) -> list[float | None]:
+        return [turn.channels[name] for episode in of.valid for turn in episode.turns]
+
+    assert gains("frozen", after) == pytest.approx(gains("frozen", before), abs=1e-5)
+    assert gains("frozen", before) == pytest.approx(gains("moving", before), abs=1e-5)
+    assert gains("moving", after) != pytest.approx(gains("moving", before), abs=1e-3)
 
 
 def test_the_end_of_the_context_gives_no_answer_rather_than_a_wrong_one(policy: Policy) -> None:

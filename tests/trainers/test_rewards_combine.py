@@ -75,6 +75,8 @@ def test_a_score_that_is_not_finite_is_an_environments_fault() -> None:
         ("grpo", {}),
         ("salt", {"judge": Channel(weight=2.0, into="outcome")}),
         ("igpo", {GAIN: Channel(), "judge": Channel(into="outcome")}),
+        ("turn_gae", {"tool": Channel(into="turn")}),
+        ("reinforce_pp", {}),
     ],
 )
 def test_channels_that_the_scheme_reads_pass(scheme: str, channels: Mapping[str, Channel]) -> None:
@@ -88,6 +90,8 @@ def test_channels_that_the_scheme_reads_pass(scheme: str, channels: Mapping[str,
         ("salt", {GAIN: Channel()}, "Salt does not read it by name .*set `into`"),
         ("igpo", {}, "Igpo reads channel 'information_gain', which is not configured"),
         ("igpo", {GAIN: Channel(into="outcome")}, "reads it by name, unmixed; leave out"),
+        ("turn_gae", {"values": Channel()}, "'values': credit scheme TurnGae does not read it by"),
+        ("reinforce_pp", {"batch": Channel()}, "'batch': .*does not read it by name"),
         ("igpo", {GAIN: Channel(weight=0.1)}, "reads it by name, unmixed; leave out"),
     ],
 )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, gained
 
@@ -83,6 +83,20 @@ def test_a_state_that_did_not_fit_leaves_the_turns_beside_it_without_a_gain() ->
     assert gains == (1.0, None, None, None)
 
 
+def test_the_tokens_of_an_answer_can_be_summed() -> None:
+    told = answers([(-1.6, -1.6)], [(-0.2, -1.0, -0.6)])
+    gains = InformationGain(tokens="sum").score(played(2), task("x"), told)
+    assert gains[0] == pytest.approx(-1.8 + 3.2)
+
+
+def test_a_frozen_scorer_is_asked_by_name() -> None:
+    plain, frozen = InformationGain(), InformationGain(scorer="reference")
+    assert (plain.asks_reference, frozen.asks_reference) == (False, True)
+    assert {q.frozen for q in plain.asks(played(3), task("x"))} == {False}
+    assert {q.frozen for q in frozen.asks(played(3), task("x"))} == {True}
+
+
+@settings(max_examples=500)
 @given(st.lists(st.floats(-20, 0), min_size=2, max_size=8))
 def test_log_gains_telescope(scores: list[float]) -> None:
     told = answers(*([(score,)] for score in scores))

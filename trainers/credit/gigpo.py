@@ -27,7 +27,7 @@ class Gigpo(GraphScheme):
     part of the scheme.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"outcome", "turn"})
+    reads: ClassVar[frozenset[str]] = frozenset({"outcome", "turn", "states"})
 
     gamma: float = Field(default=0.95, ge=0, le=1)
     """Discount per turn; 0.95 in all of its scripts."""

@@ -24,8 +24,8 @@ class StepScheme(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    reads: ClassVar[frozenset[str]] = frozenset()
-    """Nothing but which episodes succeeded."""
+    reads: ClassVar[frozenset[str]] = frozenset({"states"})
+    """And which episodes succeeded."""
 
     std: Std = "sample"
     """What divides; the released codes call "sample" `mean_std_norm` and "none" `mean_norm`. With
@@ -83,7 +83,7 @@ class GraphScheme(StepScheme):
     A^E is the outcome among the group's outcomes, the same for all turns of an episode.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"outcome"})
+    reads: ClassVar[frozenset[str]] = frozenset({"outcome", "states"})
 
     baseline: Baseline = "episodes"
     """What A^E takes mean and deviation over. "episodes" is the papers' equation. "turns" counts

@@ -28,7 +28,7 @@ class Hgpo(StepScheme):
     advantage that is exactly 0, a rounding is skipped, too.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"turn"})
+    reads: ClassVar[frozenset[str]] = frozenset({"turn", "states"})
 
     std: Std = "population"
     """The released code's; "none" is its `mean_norm`."""

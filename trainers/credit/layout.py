@@ -77,10 +77,28 @@ class Layout:
         """The place of each turn in its episode, from 0, `[S]`."""
         return np.arange(int(self.num_turns.sum())) - self.starts[self.turn_episode]
 
+    @cached_property
+    def is_last(self) -> BoolArray:
+        """Whether each turn is its episode's last, `[S]`."""
+        return np.asarray(self.turn_index == self.num_turns[self.turn_episode] - 1)
+
+    @cached_property
+    def index_pool(self) -> IntArray:
+        """A number that the k-th turns of one group share and no other turns have, `[S]`."""
+        return self.turn_group * (int(self.num_turns.max(initial=0)) + 1) + self.turn_index
+
 
 def outcomes(groups: Sequence[ScoredGroup]) -> FloatArray:
     """R of every member, `[E]`."""
     values = [member.outcome for group in groups for member in group.members]
+    return np.array(values, dtype=np.float64)
+
+
+def turn_rewards(groups: Sequence[ScoredGroup]) -> FloatArray:
+    """r of every turn, `[S]`."""
+    values = [
+        reward for group in groups for member in group.members for reward in member.turn_rewards
+    ]
     return np.array(values, dtype=np.float64)
 
 

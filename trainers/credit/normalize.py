@@ -43,3 +43,29 @@ def normalize(
     divisor = np.maximum(count - 1, 1) if std == "sample" else np.maximum(count, 1)
     scale = np.where(flat, 1.0, np.sqrt(squares / divisor) + eps)
     return np.asarray(centred / scale[pool])
+
+
+def whiten(
+    values: FloatArray, weights: FloatArray, *, eps: float, min_spread: float
+) -> FloatArray:
+    """The values less their weighted mean, over their standard deviation.
+
+    Values that are less than `min_spread` apart give exactly 0.
+
+    Args:
+        values: `[V]`.
+        weights: `[V]`, how often each value counts; 0 leaves it out of mean and deviation.
+        eps: added to the variance.
+        min_spread: above 0, in the unit of the values.
+
+    Returns:
+        `[V]`, parallel to `values`.
+    """
+    counted = values[weights > 0]
+    if not counted.size or np.ptp(counted) < min_spread:
+        return np.zeros_like(values)
+    total = weights.sum()
+    centred = values - (weights * values).sum() / total
+    # The count less one makes the variance unbiased.
+    variance = (weights * centred**2).sum() / max(total - 1, 1)
+    return np.asarray(centred / np.sqrt(variance + eps))

@@ -48,6 +48,8 @@ class Question:
     turn: int
     """From 0 to K - 1 for an episode of K turns."""
     texts: tuple[Text, ...]
+    frozen: bool = False
+    """Ask the policy that the run began with, which no update changes, instead of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,11 @@ class Answer:
 
 
 class Reward(Protocol):
-    """A reward channel. It asks, the trainer answers all questions of a step in one pass."""
+    """A reward channel. It asks, the trainer answers all questions of a step in one pass.
+
+    One that asks the policy that the run began with says so by a property `asks_reference`, true,
+    so that the trainer keeps it.
+    """
 
     def asks(self, episode: Episode, task: Task) -> Sequence[Question]:
         """What must be known of this valid episode before it can be scored; often nothing.

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from agentgym.errors import EnvError, UsageError
-from agentgym.trainers.credit import Credit
+from agentgym.trainers.credit import WORDS, Credit
 from agentgym.types import Episode, Group, Scored, ScoredGroup
 
 
@@ -33,8 +33,9 @@ def check_channels(channels: Mapping[str, Channel], credit: Credit) -> None:
     """
     scheme = type(credit).__name__
     reads = ", ".join(sorted(credit.reads)) or "none"
+    by_name = credit.reads - WORDS
     for name, channel in channels.items():
-        if name in credit.reads:
+        if name in by_name:
             if channel != Channel():
                 raise UsageError(
                     f"channel '{name}': credit scheme {scheme} reads it by name, unmixed; "
@@ -50,7 +51,7 @@ def check_channels(channels: Mapping[str, Channel], credit: Credit) -> None:
                 f"channel '{name}': it goes into '{channel.into}', which credit scheme {scheme} "
                 f"does not read (it reads {reads})"
             )
-    for name in sorted(credit.reads - {"outcome", "turn"} - set(channels)):
+    for name in sorted(by_name - set(channels)):
         raise UsageError(f"credit scheme {scheme} reads channel '{name}', which is not configured")
 
 

@@ -16,11 +16,12 @@ from agentgym.types import Episode, Task
 class InformationGain(BaseModel):
     """The rise of the gold answer's score from the state before a turn to the state after it.
 
-    The score of an answer is its mean token logprob (the log of the geometric mean probability).
-    The last turn has no gain, nor has a turn beside a state whose score could not be computed.
+    The score of an answer is its mean token logprob (the log of the geometric mean probability)
+    or, on request, the sum. The last turn has no gain, nor has a turn beside a state whose score
+    could not be computed.
 
     Source: "IGPO" (2510.14967), section 3, and its released code. Deviation: all accepted answers
-    are scored; the released code looks at the first.
+    are scored; the released code looks at the first. "CIGPO" (2607.16244) for `scorer` and the sum.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,16 @@ class InformationGain(BaseModel):
     """Of the mean logprobs (the paper), or of their exponentials (its preprint)."""
     aliases: Literal["max", "logsumexp"] = "max"
     """How the scores of several accepted answers become one."""
+    tokens: Literal["mean", "sum"] = "mean"
+    """Over the answer's tokens; a sum makes long answers swing most."""
+    scorer: Literal["policy", "reference"] = "policy"
+    """Whose logprobs: the policy's of the step, so that gains move as it learns, or those of the
+    policy that the run began with, which stay what they are."""
+
+    @property
+    def asks_reference(self) -> bool:
+        """Whether the trainer must keep the policy that the run began with."""
+        return self.scorer == "reference"
 
     def asks(self, episode: Episode, task: Task) -> tuple[Question, ...]:
         """Every accepted answer, in every state that has a turn on both sides, and before turn 1.
@@ -50,7 +61,10 @@ class InformationGain(BaseModel):
             Text(prefix=self.prefix, scored=answer, suffix=self.suffix)
             for answer in self._accepted(task)
         )
-        return tuple(Question(turn=turn, texts=texts) for turn in range(len(episode.turns)))
+        return tuple(
+            Question(turn=turn, texts=texts, frozen=self.asks_reference)
+            for turn in range(len(episode.turns))
+        )
 
     def score(
         self, episode: Episode, task: Task, answers: Sequence[Answer]
@@ -80,12 +94,13 @@ class InformationGain(BaseModel):
         return texts
 
     def _score(self, answer: Answer) -> float | None:
-        means: list[float] = []
+        scores: list[float] = []
         for logprobs in answer.logprobs:
             if logprobs is None:
                 return None
-            means.append(math.fsum(logprobs) / len(logprobs))
-        best = max(means)
+            total = math.fsum(logprobs)
+            scores.append(total / len(logprobs) if self.tokens == "mean" else total)
+        best = max(scores)
         if self.aliases == "logsumexp":
-            best += math.log(math.fsum(math.exp(mean - best) for mean in means))
+            best += math.log(math.fsum(math.exp(score - best) for score in scores))
         return best if self.difference == "log" else math.exp(best)
