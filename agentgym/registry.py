@@ -101,4 +101,8 @@ engines = Registry(
         "scripted": "agentgym.trainers.engines.scripted:ScriptedEngine",
     },
 )
+retrievers = Registry(
+    "retriever",
+    {"bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s"},
+)
 sandboxes = Registry("sandbox", {"scripted": "agentgym.sandboxes.scripted:ScriptedSandbox"})
