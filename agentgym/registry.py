@@ -103,6 +103,9 @@ engines = Registry(
 )
 retrievers = Registry(
     "retriever",
-    {"bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s"},
+    {
+        "bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s",
+        "http": "agentgym.envs.search.retrievers.http:Http",
+    },
 )
 sandboxes = Registry("sandbox", {"scripted": "agentgym.sandboxes.scripted:ScriptedSandbox"})

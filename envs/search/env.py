@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
 from agentgym.env import TurnEnv
-from agentgym.envs.search.corpus import Passage
+from agentgym.envs.search.corpus import Corpus, Passage, open_corpus
 from agentgym.envs.search.expert import Researcher
+from agentgym.envs.search.official import corpus_file, find_splits, official_panel
 from agentgym.envs.search.prompt import NO_CALL, SYSTEM_PROMPT, parse_call, read_call, show
 from agentgym.envs.search.retrievers import make_plugin, open_retriever
 from agentgym.envs.search.reward import exact_match, word_f1
@@ -39,6 +41,7 @@ class Search(TurnEnv):
         topk: int = 3,
         score: Literal["f1", "em"] = "f1",
         retriever: str | Mapping[str, Any] = "bm25s",
+        corpus: str | None = None,
     ) -> None:
         """Make the environment; the corpus is read, and its index opened, at the first reset.
 
@@ -46,6 +49,7 @@ class Search(TurnEnv):
             topk: passages shown per search, at least 1.
             score: which of the two scores is the reward and the outcome's score.
             retriever: a plug-in's name, or a mapping with its `name` and settings.
+            corpus: a file of passages; None takes the one that the tasks were made for.
 
         Raises:
             UsageError: a value is wrong, or the retriever is unknown.
@@ -58,32 +62,41 @@ class Search(TurnEnv):
         self.topk = topk
         self._score = SCORES[score]
         self._plugin = make_plugin(retriever)
+        self._corpus = corpus
         self._answer: str | None = None
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
-        """The generated panels."""
-        return tuple(SIZES)
+        """The generated panels, and the official ones whose files are there."""
+        return (*SIZES, *find_splits())
 
     @classmethod
     def panel(cls, split: str) -> Panel:
-        """A generated panel.
+        """A generated panel, or `official/...`: a user's own file of questions.
 
         Raises:
             UsageError: there is no such split.
         """
-        return load_panel(split)
+        return official_panel(split) if split.startswith("official/") else load_panel(split)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin `options["task"]`, or the task of gen1/train that the seed picks."""
         self.task = self.pick_task(seed, options)
-        self._retriever = open_retriever(self._plugin, load_world().corpus)
-        self._answer = None
+        name, corpus = self._find_corpus()
+        self._retriever = open_retriever(self._plugin, name, corpus)
+        self._answer, self._searched = None, False
         self.read: dict[str, Passage] = {}
         """The passages shown so far, by id."""
         return Observation(text=str(self.task.public["question"])), {"task_id": self.task.id}
+
+    def _find_corpus(self) -> tuple[str, Callable[[], Corpus]]:
+        """A name for the corpus to search in now, and what gives it."""
+        if self._corpus is None and self.task.public.get("corpus") == "gen1":
+            return "gen1", lambda: load_world().corpus
+        path = corpus_file() if self._corpus is None else Path(self._corpus).expanduser()
+        return str(path), lambda: open_corpus(path)
 
     def parse(self, text: str) -> Parsed:
         """See `TurnEnv.parse`; invalid are "no_call" and "empty_search"."""
@@ -104,8 +117,10 @@ class Search(TurnEnv):
             return Observation(text="Answered."), self.outcome().score, True, False, {}
         if not content:
             return self._observe(NO_CALL), 0.0, False, False, {}
-        (hits,) = self._retriever.search([content], topk=self.topk)
+        query = content.encode("utf-8", "replace").decode()  # lone surrogates travel nowhere
+        (hits,) = self._retriever.search([query], topk=self.topk)
         passages = [hit.passage for hit in hits]
+        self._searched = True
         self.read.update((passage.id, passage) for passage in passages)
         return self._observe(show(passages)), 0.0, False, False, {}
 
@@ -127,13 +142,12 @@ class Search(TurnEnv):
     def expert_action(self) -> str:
         """Look up the first thing on the way that was not read yet; answer when there is none.
 
-        Raises:
-            NotImplementedError: nobody knows the way, as in published questions.
+        Of an official question nobody knows the way: it is looked up as it stands, then answered.
+        So its demonstrations show the grammar, not how to find out.
         """
-        path = cast("list[str] | None", self.task.secret.get("path"))
-        if path is None:
-            raise NotImplementedError(f"task '{self.task.id}' comes without a way to its answer")
-        for number in path:
+        if "path" not in self.task.secret and not self._searched:
+            return f"<search>{self.task.public['question']}</search>"
+        for number in cast("list[str]", self.task.secret.get("path", [])):
             if number not in self.read:
                 return f"<search>{load_world().things[int(number)].name}</search>"
         return f"<answer>{self.accepted[0]}</answer>"

@@ -73,7 +73,7 @@ def show(passages: Sequence[Passage]) -> str:
     if not passages:
         return NOTHING_FOUND
     lines = [
-        f"Doc {rank}(Title: {passage.title}) {passage.text}"
+        f"Doc {rank}(Title: {passage.head}) {passage.text}"
         for rank, passage in enumerate(passages, start=1)
     ]
     return "<information>" + "\n".join(lines) + "</information>"

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 
 from agentgym.envs.search import names
-from agentgym.envs.search.corpus import Corpus, Passage
+from agentgym.envs.search.corpus import ListCorpus, Passage
 
 PARTS = {"train": 0.8, "dev": 0.1, "unseen": 0.1}
 """Part of the world -> its share of the things of every kind."""
@@ -134,7 +134,7 @@ class World:
     """All things, and the passages that describe them."""
 
     things: tuple[Thing, ...]
-    corpus: Corpus
+    corpus: ListCorpus
 
     def name(self, fact: int | str) -> str:
         """A fact as text."""
@@ -149,7 +149,7 @@ def load_world() -> World:
     for part in PARTS:
         _relate([thing for thing in things if thing.part == part], generator)
     passages = tuple(_describe(thing, things) for thing in things)
-    return World(things=things, corpus=Corpus(name="gen1", passages=passages))
+    return World(things=things, corpus=ListCorpus(passages=passages))
 
 
 def _name_things(generator: random.Random) -> Iterator[Thing]:
@@ -218,7 +218,7 @@ def _describe(thing: Thing, things: tuple[Thing, ...]) -> Passage:
         words[relation] = fact if isinstance(fact, str) else things[fact].name
     known = [s for s in SENTENCES[thing.kind] if _slots(s) <= words.keys()]
     text = " ".join(sentence.format_map(words) for sentence in known)
-    return Passage(id=str(thing.number), title=thing.name, text=text)
+    return Passage(id=str(thing.number), contents=f'"{thing.name}"\n{text}')
 
 
 @cache

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from agentgym import registry
 from agentgym.envs.search.corpus import Corpus, Passage
@@ -36,17 +38,20 @@ class Retriever(Protocol):
 class RetrieverPlugin(Protocol):
     """A plug-in: hashable settings that open a retriever when called."""
 
-    def __call__(self, corpus: Corpus) -> Retriever:
+    def __call__(self, corpus: Callable[[], Corpus]) -> Retriever:
         """The retriever over a corpus.
 
+        Args:
+            corpus: gives it; not called by a retriever that has one of its own elsewhere.
+
         Raises:
-            UsageError: a package that it needs is not installed.
+            UsageError: the corpus is missing, or a package that the retriever needs.
         """
         ...
 
 
 _opened: dict[tuple[RetrieverPlugin, str], Retriever] = {}
-"""By settings and the corpus's hash; an index is large, and environments are many."""
+"""By settings and the corpus's name: an index is large, and environments are many."""
 
 
 def make_plugin(chosen: str | Mapping[str, Any]) -> RetrieverPlugin:
@@ -61,16 +66,18 @@ def make_plugin(chosen: str | Mapping[str, Any]) -> RetrieverPlugin:
         raise UsageError(f"a retriever needs a name, such as 'bm25s'; got {chosen!r}")
     try:
         plugin: RetrieverPlugin = registry.retrievers.make(name, **settings)
-    except UsageError:
-        raise
-    except (TypeError, ValueError) as error:  # pydantic's errors are ValueErrors
-        raise UsageError(f"retriever '{name}': {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(map(str, first["loc"]))
+        raise UsageError(f"retriever '{name}', setting '{setting}': {first['msg']}") from error
     return plugin
 
 
-def open_retriever(plugin: RetrieverPlugin, corpus: Corpus) -> Retriever:
-    """The retriever over a corpus, opened once per process."""
-    key = (plugin, corpus.hash)
+def open_retriever(
+    plugin: RetrieverPlugin, name: str, corpus: Callable[[], Corpus]
+) -> Retriever:
+    """The retriever over the corpus of that name, opened once per process."""
+    key = (plugin, name)
     if key not in _opened:
         _opened[key] = plugin(corpus)
     return _opened[key]

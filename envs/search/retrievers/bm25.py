@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,12 @@ class Bm25s(BaseModel):
     b: float = Field(default=0.4, ge=0, le=1)
     """How much a long passage is held against it."""
 
-    def __call__(self, corpus: Corpus) -> Bm25sRetriever:
+    def __call__(self, corpus: Callable[[], Corpus]) -> Bm25sRetriever:
         """See `RetrieverPlugin`."""
+        return self.open(corpus())
+
+    def open(self, corpus: Corpus) -> Bm25sRetriever:
+        """The stored index of the corpus, or a new one."""
         name = f"bm25s-{FORMAT}-{bm25s.__version__}-{corpus.hash}-{self.k1:g}-{self.b:g}"
         folder = cache_folder() / name
         index = _load(folder)
