@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Bm25s(BaseModel):
         folder = cache_folder() / name
         index = _load(folder)
         if index is None:
-            index = _build(corpus, k1=self.k1, b=self.b)
+            index = build_index(corpus, k1=self.k1, b=self.b)
             with suppress(OSError):  # a full or read-only disk costs time, not the search
                 _save(index, folder)
         return Bm25sRetriever(index, corpus)
@@ -79,18 +79,20 @@ class Bm25sRetriever:
         scores = self._index.get_scores_from_ids(ids)
         found = np.flatnonzero(scores)
         if len(found) > topk:
+            # Of the found only: partitioning a mass of equal zeros is slow.
             lowest = np.partition(scores[found], len(found) - topk)[len(found) - topk]
             found = found[scores[found] >= lowest]
         best = found[np.argsort(-scores[found], kind="stable")][:topk]
         return [Hit(passage=self._passages[row], score=float(scores[row])) for row in best]
 
 
-def words(text: str) -> Iterable[str]:
+def words(text: str) -> list[str]:
     """The words that count, in their order, repeated ones too."""
-    return (word for word in WORD.findall(text.lower()) if word not in STOPWORDS)
+    return [word for word in WORD.findall(text.lower()) if word not in STOPWORDS]
 
 
-def _build(corpus: Corpus, *, k1: float, b: float) -> bm25s.BM25:
+def build_index(corpus: Corpus, *, k1: float, b: float) -> bm25s.BM25:
+    """A new index of a corpus; needs no disk."""
     # Words are numbered as they first occur, so that an index is the same in every process.
     vocabulary: dict[str, int] = {}
     ids = [
