@@ -27,7 +27,12 @@ def load(entry_point: str) -> Any:
     return getattr(module, name)
 
 
-EXTRAS = {"torch": "train", "transformers": "train", "textworld": "alfworld"}
+EXTRAS = {
+    "torch": "train",
+    "transformers": "train",
+    "textworld": "alfworld",
+    "tantivy": "tantivy",
+}
 """Import name of an optional dependency -> the extra that installs it."""
 
 
@@ -106,6 +111,7 @@ retrievers = Registry(
     {
         "bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s",
         "http": "agentgym.envs.search.retrievers.http:Http",
+        "tantivy": "agentgym.envs.search.retrievers.disk:Tantivy",
     },
 )
 sandboxes = Registry("sandbox", {"scripted": "agentgym.sandboxes.scripted:ScriptedSandbox"})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,14 +10,13 @@ from typing import Any
 
 import bm25s
 import numpy as np
-from bm25s.stopwords import STOPWORDS_EN
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.envs.search.corpus import Corpus
 from agentgym.envs.search.retrievers import Hit, cache_folder
+from agentgym.envs.search.retrievers.stored import stored
+from agentgym.envs.search.retrievers.words import words
 
-WORD = re.compile(r"\w+")
-STOPWORDS = frozenset(STOPWORDS_EN)
 FORMAT = 1
 """Rises when the same corpus and settings give another index."""
 
@@ -51,9 +48,11 @@ class Bm25s(BaseModel):
         folder = cache_folder() / name
         index = _load(folder)
         if index is None:
+            shutil.rmtree(folder, ignore_errors=True)  # a damaged one
             index = build_index(corpus, k1=self.k1, b=self.b)
-            with suppress(OSError):  # a full or read-only disk costs time, not the search
-                _save(index, folder)
+            # A full or read-only disk costs time, not the search.
+            with suppress(OSError), stored(folder) as made:
+                index.save(made, show_progress=False)
         return Bm25sRetriever(index, corpus)
 
 
@@ -86,11 +85,6 @@ class Bm25sRetriever:
         return [Hit(passage=self._passages[row], score=float(scores[row])) for row in best]
 
 
-def words(text: str) -> list[str]:
-    """The words that count, in their order, repeated ones too."""
-    return [word for word in WORD.findall(text.lower()) if word not in STOPWORDS]
-
-
 def build_index(corpus: Corpus, *, k1: float, b: float) -> bm25s.BM25:
     """A new index of a corpus; needs no disk."""
     # Words are numbered as they first occur, so that an index is the same in every process.
@@ -110,12 +104,3 @@ def _load(folder: Path) -> Any:
         return bm25s.BM25.load(folder, mmap=True, show_progress=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _save(index: bm25s.BM25, folder: Path) -> None:
-    """Store the index under its final name only when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as scratch:
-        index.save(Path(scratch) / "index", show_progress=False)
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged one
-        (Path(scratch) / "index").rename(folder)
