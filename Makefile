@@ -33,7 +33,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  $(BIN)/pip $(PIP) $(TORCH)+cpu || { \
 	  echo "no CPU build on your package index; set PIP_EXTRA_INDEX_URL to one that has it to save several GB"; \
 	  $(BIN)/pip $(PIP) $(TORCH); }; fi
-	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,dev]'
+	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,tantivy,dev]'
 	@touch $@
 
 # Installs Debian packages for what is missing. NEED: "command:package ..."; "ensurepip" is a
@@ -87,7 +87,7 @@ differential: $(REAL)/.ready
 
 benchmarks: setup $(REAL)/.ready
 	$(REAL)/bin/python -m tests.benchmarks.alfworld
-	for name in credit decode imports pool; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	for name in credit decode imports pool search; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .cache

@@ -71,6 +71,7 @@ def build_parser() -> Parser:
     _add_run_verbs(verbs)
     _add_credit(verbs)
     _add_graph(verbs)
+    _add_serve_search(verbs)
     doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
     _add_json(doctor)
     doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
@@ -241,6 +242,28 @@ def _add_scheme(parser: Any) -> None:
 def names(text: str) -> tuple[str, ...]:
     """What stands between commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _add_serve_search(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "serve-search",
+        help="a search engine for agents, over HTTP",
+        description="Answers POST /retrieve as Search-R1's retrieval servers do.",
+    )
+    parser.add_argument("corpus", help="a JSONL file of passages, or gen1 for the fictional world")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
+    parser.add_argument("--topk", type=count, default=3, help="where a request does not say")
+    parser.add_argument("--retriever", default="bm25s", help="a plug-in's name")
+    parser.set_defaults(
+        run=lambda options, _: commands.serve_search(
+            options.corpus,
+            host=options.host,
+            port=options.port,
+            topk=options.topk,
+            retriever=options.retriever,
+        )
+    )
 
 
 def count(text: str) -> int:

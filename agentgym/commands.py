@@ -250,6 +250,12 @@ def doctor(*, as_json: bool) -> int:
     return 0
 
 
+def serve_search(corpus: str, *, host: str, port: int, topk: int, retriever: str) -> int:
+    """Serve a corpus to agents elsewhere."""
+    serve = load("agentgym.envs.search.server:serve")
+    return int(serve(corpus, host=host, port=port, topk=topk, retriever=retriever))
+
+
 def show_table(head: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table for people; as wide as it needs to be when the output is no terminal."""
     console = Console()

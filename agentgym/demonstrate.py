@@ -8,9 +8,10 @@ is replaced by a mistake, marked so that nobody imitates it, and the demonstrato
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium
 
@@ -40,13 +41,20 @@ class Demonstration:
 
 
 def demonstrate(
-    env_id: str, tasks: Iterable[Task], *, seed: int, mistakes: float, max_turns: int | None
+    env_id: str,
+    tasks: Iterable[Task],
+    *,
+    seed: int,
+    mistakes: float,
+    max_turns: int | None,
+    args: Mapping[str, Any] | None = None,
 ) -> Iterator[Demonstration]:
     """One demonstration per task; those that do not end in success are left out.
 
     Args:
         mistakes: share of turns that are replaced by a mistake, in [0, 1).
         max_turns: None keeps the limit that the environment was registered with.
+        args: the environment's own settings.
 
     Raises:
         EnvError: the environment or its demonstrator raised.
@@ -54,7 +62,7 @@ def demonstrate(
     """
     limit = {} if max_turns is None else {"max_episode_steps": max_turns}
     with boundary(EnvError, "making an environment to demonstrate"):
-        env = make(env_id, **limit)
+        env = make(env_id, **limit, **(args or {}))
     inner = env.unwrapped
     assert isinstance(inner, TurnEnv)
     if inner.expert_name is None:

@@ -23,6 +23,7 @@ BUILTIN = {
         "agentgym.envs.alfworld.textworld:TextWorldALFWorld",
         50,
     ),
+    "agentgym/Search-v0": ("agentgym.envs.search.env:Search", 8),
 }
 """Id -> where the class lives, and the turn limit. Imported when first made."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from gymnasium.envs.registration import EnvSpec
 
@@ -83,10 +83,17 @@ class InlinePool(Pool):
 
     Args:
         max_turns: overrides the turn limit that the environment was registered with.
+        args: the environment's own settings, on top of those it was registered with.
     """
 
-    def __init__(self, env_id: str, *, max_turns: int | None = None) -> None:
-        self._spec = limited(find_spec(env_id), max_turns)
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        max_turns: int | None = None,
+        args: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._spec = configured(find_spec(env_id), max_turns, args)
         self._free: list[InlineSeat] = []
         self._closed = False
 
@@ -152,6 +159,7 @@ class ProcessPool(Pool):
     Args:
         num_workers: how many seats there are at a time; a worker is started when first needed.
         max_turns: overrides the turn limit that the environment was registered with.
+        args: the environment's own settings, on top of those it was registered with.
 
     Raises:
         UsageError: a fresh process could not import the environment: it is defined in
@@ -165,10 +173,11 @@ class ProcessPool(Pool):
         num_workers: int,
         deadlines: Deadlines | None = None,
         max_turns: int | None = None,
+        args: Mapping[str, Any] | None = None,
     ) -> None:
         if num_workers < 1:
             raise UsageError(f"num_workers must be at least 1, not {num_workers}")
-        spec = importable(limited(find_spec(env_id), max_turns))
+        spec = importable(configured(find_spec(env_id), max_turns, args))
         self._boot_frame = encode("boot", (spec,))
         self._num_workers = num_workers
         self._deadlines = deadlines or Deadlines()
@@ -220,9 +229,12 @@ class ProcessPool(Pool):
         return worker
 
 
-def limited(spec: EnvSpec, max_turns: int | None) -> EnvSpec:
-    """The spec under another turn limit; None keeps its own."""
-    return spec if max_turns is None else replace(spec, max_episode_steps=max_turns)
+def configured(
+    spec: EnvSpec, max_turns: int | None, args: Mapping[str, Any] | None
+) -> EnvSpec:
+    """The spec under another turn limit and with more settings; None keeps its own."""
+    limit = spec.max_episode_steps if max_turns is None else max_turns
+    return replace(spec, max_episode_steps=limit, kwargs={**spec.kwargs, **(args or {})})
 
 
 def importable(spec: EnvSpec) -> EnvSpec:

@@ -27,7 +27,12 @@ def load(entry_point: str) -> Any:
     return getattr(module, name)
 
 
-EXTRAS = {"torch": "train", "transformers": "train", "textworld": "alfworld"}
+EXTRAS = {
+    "torch": "train",
+    "transformers": "train",
+    "textworld": "alfworld",
+    "tantivy": "tantivy",
+}
 """Import name of an optional dependency -> the extra that installs it."""
 
 
@@ -125,6 +130,14 @@ engines = Registry(
         "local": "agentgym.trainers.engines.local:LocalEngine",
         "naive": "agentgym.trainers.engines.naive:NaiveEngine",
         "scripted": "agentgym.trainers.engines.scripted:ScriptedEngine",
+    },
+)
+retrievers = Registry(
+    "retriever",
+    {
+        "bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s",
+        "http": "agentgym.envs.search.retrievers.http:Http",
+        "tantivy": "agentgym.envs.search.retrievers.disk:Tantivy",
     },
 )
 sandboxes = Registry("sandbox", {"scripted": "agentgym.sandboxes.scripted:ScriptedSandbox"})

@@ -32,6 +32,11 @@ def check_recipe(recipe: Recipe) -> None:
     for split in (recipe.env.train, recipe.env.eval):
         if split not in found.splits():
             raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
+    if recipe.env.args:
+        try:
+            found(**recipe.env.args).close()
+        except TypeError as error:
+            raise UsageError(f"'env.args': {error}") from error
     for name, channel in recipe.rewards.items():
         make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
@@ -93,8 +98,10 @@ def make_pool(recipe: Recipe) -> Pool:
     """Where the recipe's environments live."""
     env = recipe.env
     if env.pool == "inline":
-        return InlinePool(env.id, max_turns=env.max_turns)
-    return ProcessPool(env.id, num_workers=env.num_workers, max_turns=env.max_turns)
+        return InlinePool(env.id, max_turns=env.max_turns, args=env.args)
+    return ProcessPool(
+        env.id, num_workers=env.num_workers, max_turns=env.max_turns, args=env.args
+    )
 
 
 def make_renderer(recipe: Recipe, policy: Policy) -> Renderer:

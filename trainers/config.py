@@ -41,6 +41,8 @@ class EnvConfig(Section):
     """The split that evaluation plays whole."""
     max_turns: int | None = Field(default=None, ge=1)
     """Overrides the turn limit that the environment was registered with."""
+    args: dict[str, Any] = Field(default_factory=dict)
+    """The environment's own settings, by name."""
     pool: Literal["inline", "process"] = "inline"
     """Where environments live; `process` has deadlines and survives crashes."""
     num_workers: int = Field(default=2, ge=1)

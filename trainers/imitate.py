@@ -51,6 +51,7 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
         seed=derive_seed(recipe.seed, "text"),
         mistakes=0.2,
         max_turns=recipe.env.max_turns,
+        args=recipe.env.args,
     )
     reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
     tokenizer = tiny.build_tokenizer(
@@ -141,6 +142,7 @@ def _collect(
         seed=seed,
         mistakes=config.mistakes,
         max_turns=recipe.env.max_turns,
+        args=recipe.env.args,
     )
     sequences: list[sft.ImitationSequence] = []
     count = 0
@@ -162,6 +164,7 @@ def _held_out(recipe: Recipe, panel: Panel, renderer: Renderer) -> list[sft.Imit
         seed=derive_seed(recipe.seed, "held out"),
         mistakes=0.0,
         max_turns=recipe.env.max_turns,
+        args=recipe.env.args,
     )
     return [
         sequence

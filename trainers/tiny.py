@@ -1,7 +1,8 @@
 """tiny: a small model, and a tokenizer that reads a text world in few tokens.
 
-A token is one entity ("mug 1"), one object name ("mug"), or one fixed phrase of the environment;
-every other text falls back to bytes, so that decoding is always exact.
+A token is one entity ("mug 1"), one object name ("mug"), one word of a proper name ("Mara " and
+"Holt"), or one fixed phrase of the environment; every other text falls back to bytes, so that
+decoding is always exact.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ CHAT_TEMPLATE = (
 )
 """The system message is left out: a model of this size learns the rules by playing."""
 ENTITY = re.compile(r"\b([a-z]+) \d+(?!\d)")
+PROPER_NAME = re.compile(r"[A-Z][a-z]+(?: (?:[A-Z][a-z]+|\d+))+")
+"""Capitalised words in a row, the first perhaps before a number: "Mara Holt", "May 1912"."""
+NAME_WORD = re.compile(r"[A-Z][a-z]+ ?")
+"""The space belongs to the word before it, so that a word is one token whatever precedes it."""
 CUT = "\0"
 """Stands for an entity or a name while phrases are looked for; in no text of an environment."""
 WHOLE = re.compile(r".+", re.DOTALL)
@@ -69,9 +74,10 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
 
 
 def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
-    """Entities, their names, and fixed phrases that occur often enough, the most frequent first.
+    """Entities, names, and fixed phrases that occur often enough, the most frequent first.
 
-    Entities and names are cut out of the texts; what is left between them are fixed phrases. One
+    Entities and names are cut out of the texts; what is left between them are fixed phrases. The
+    digits behind a proper name stay bytes. One
     that is too rare as a whole is tried by its sentences, then by its words. The name of a kept
     entity is always kept: goals speak of it, however rarely.
 
@@ -83,7 +89,10 @@ def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
     for text, count in Counter(texts).items():
         for match in ENTITY.finditer(text):
             found[match[0]] += count
-        without_entities[ENTITY.sub(CUT, text)] += count
+        for name in PROPER_NAME.findall(text):
+            for word in NAME_WORD.findall(name):
+                found[word] += count
+        without_entities[PROPER_NAME.sub(CUT, ENTITY.sub(CUT, text))] += count
     names = {entity.partition(" ")[0] for entity, count in found.items() if count >= min_count}
     rare: Counter[str] = Counter()
     for text, count in without_entities.items():

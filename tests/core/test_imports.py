@@ -16,7 +16,9 @@ import agentgym
 
 ROOT = Path(agentgym.__file__).parents[1]
 LINKS = ("envs", "trainers", "sandboxes")
-HEAVY = ("torch", "transformers", "docker", "playwright", "alfworld", "textworld")
+HEAVY = (
+    "torch", "transformers", "docker", "playwright", "alfworld", "textworld", "bm25s", "tantivy",
+)  # fmt: skip
 STORAGE = ("duckdb", "pyarrow")
 WITHOUT_TORCH = ("agentgym.trainers", "agentgym.trainers.credit", "agentgym.trainers.rewards")
 

@@ -130,3 +130,17 @@ def test_weights_follow_from_the_seed_alone() -> None:
 def test_the_default_model_is_of_the_promised_size() -> None:
     model = tiny.build_model(tiny_tokenizer(), seed=0)
     assert 0.5e6 < sum(parameter.numel() for parameter in model.parameters()) < 1.5e6
+
+
+def test_every_word_of_a_proper_name_is_one_token_whatever_is_around_it() -> None:
+    names = ["Mara Holt", "Silent Harbor", "Mara Harbor", "Silent Holt"]
+    texts = [f"Who is {n}'s friend? {n} met her in May 1912. ({n})" for n in names]
+    found = tiny.find_phrases(texts * 3, min_count=3)
+    assert {"Mara ", "Silent ", "Holt", "Harbor", "May ", " met her in "} <= set(found)
+    assert not any("Holt" in phrase and phrase != "Holt" for phrase in found)
+    tokenizer = tiny.build_tokenizer(texts, min_count=1)
+    for text in ("(Mara Holt)", "Mara Holt's", "by Mara Holt.", "-Mara Holt\n"):
+        seen = [tokenizer.decode([i]) for i in tokenizer.encode(text)]
+        assert seen[seen.index("Mara ") + 1] == "Holt"
+    seen = [tokenizer.decode([i]) for i in tokenizer.encode("May 1987")]
+    assert seen == ["May ", "1", "9", "8", "7"]

@@ -1,0 +1,1 @@
+"""Questions whose answers a search engine finds, one hop at a time."""
