@@ -21,6 +21,7 @@ from agentgym.errors import AgentGymError
 from agentgym.panel import Panel
 from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
+from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.config import Recipe, channels
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.curriculum import Uniform
@@ -134,10 +135,13 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
     sums = {"loss": 0.0, "entropy": 0.0, "kl": 0.0}
     gap = 0.0
-    lengths = [len(sequence.ids) for sequence in sequences]
-    for chosen in policy.micro_batches(lengths, budget=config.micro_batch_tokens):
-        batch = [sequences[index] for index in chosen]
-        entries = _entries(trainer, batch)
+    micro_batches = policy.plan(
+        [sequence.ids for sequence in sequences],
+        [sequence.trained for sequence in sequences],
+        budget=config.micro_batch_tokens,
+    )
+    for batch in micro_batches:
+        entries = _entries(trainer, batch, [sequences[index] for index in batch.members])
         losses_E = trainer.loss(entries)
         if entries.ref_logprobs_E is not None:
             kl_E = kl_to_reference(entries)
@@ -185,10 +189,14 @@ def _carries_credit(group: Group) -> bool:
     )
 
 
-def _entries(trainer: Trainer, batch: Sequence[TrainSequence]) -> Entries:
-    """The micro-batch as flat entries, with the current policy's logprobs."""
-    ids = [sequence.ids for sequence in batch]
-    trained = [sequence.trained for sequence in batch]
+def _entries(
+    trainer: Trainer, batch: MicroBatch, sequences: Sequence[TrainSequence]
+) -> Entries:
+    """The micro-batch as flat entries, with the current policy's logprobs.
+
+    Args:
+        sequences: parallel to its members.
+    """
 
     def flat(values: Sequence[Sequence[float]]) -> torch.Tensor:
         return torch.tensor(list(chain.from_iterable(values)), device=trainer.policy.device)
@@ -196,12 +204,12 @@ def _entries(trainer: Trainer, batch: Sequence[TrainSequence]) -> Entries:
     reference = None
     if trainer.reference is not None:
         with torch.no_grad():
-            reference = trainer.reference.logprobs(ids, trained)
+            reference = trainer.reference.run(batch).logprobs
     return Entries(
-        logprobs_E=trainer.policy.logprobs(ids, trained),
-        old_logprobs_E=flat([sequence.old_logprobs for sequence in batch]),
+        logprobs_E=trainer.policy.run(batch).logprobs,
+        old_logprobs_E=flat([sequence.old_logprobs for sequence in sequences]),
         ref_logprobs_E=reference,
-        advantages_E=flat([sequence.advantages for sequence in batch]),
+        advantages_E=flat([sequence.advantages for sequence in sequences]),
     )
 
 
