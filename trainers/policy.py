@@ -72,7 +72,7 @@ class Policy:
         self._check_head()
 
     @cached_property
-    def _takes_trees(self) -> bool:
+    def takes_trees(self) -> bool:
         """Whether the model reads a token tree as it reads its sequences alone."""
         try:
             attention.install(self.model)
@@ -187,11 +187,11 @@ class Policy:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
         """
         _check_positions(sequences, wanted)
-        return batches.plan(sequences, wanted, budget=budget, trees=self._takes_trees)
+        return batches.plan(sequences, wanted, budget=budget, trees=self.takes_trees)
 
     def run(self, batch: MicroBatch) -> Scores:
         """What the policy says of a micro-batch's wanted tokens, member by member."""
-        if batch.as_tree and self._takes_trees:
+        if batch.as_tree and self.takes_trees:
             return self._run_tree(batch)
         targets = list(chain.from_iterable(batch.targets))
         return self._score_hidden(self._read_padded(batch), targets)
