@@ -114,12 +114,12 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     played = time.monotonic()
 
     # 2. Reward channels: every question of the step in one pass without gradients.
-    groups = fill_channels(groups, trainer.panel, trainer.rewards, policy=policy)
-    scored = combine(groups, channels(recipe))
+    filled = fill_channels(groups, trainer.panel, trainer.rewards, policy=policy)
+    scored = combine(filled.groups, channels(recipe))
 
     # 3. Credit: one advantage per turn of every valid member.
     credited = trainer.credit(scored)
-    groups = assign(groups, credited)
+    groups = assign(filled.groups, credited)
     rewarded = time.monotonic()
 
     # 4. Pack: advantages spread over the sampled tokens. A group without any advantage has
@@ -161,7 +161,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # 6. Report: groups and numbers of all processes, on the leading one.
     part = StepPart(
         groups=groups,
-        credit=dict(credited.metrics),
+        credit={**credited.metrics, **filled.metrics},
         gap=gap,
         num_dropped=len(groups) - len(kept),
         num_reencoded=count_reencoded(sequences, engine.sampled),

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ TEXT = Text(prefix="thing 1thing 2", scored="thing 3thing 4thing 5thing 6", suff
 RUN: dict[str, Any] = {
     "env": {"id": "agentgym/Lookup-v0", "max_turns": 10},
     "model": {"path": "tiny", "hidden": 128, "layers": 3, "context": 1024},
-    "train": {"steps": 6, "tasks_per_step": 16, "group_size": 8, "max_turn_tokens": 24},
+    "train": {"steps": 5, "tasks_per_step": 8, "group_size": 8, "max_turn_tokens": 24},
     "credit": {"name": "igpo"},
     "rewards": {"information_gain": {"prefix": "answer[", "suffix": "]"}},
     "eval": {"samples": 1, "tasks": 4, "every": 0},
@@ -130,15 +131,16 @@ def floor(policy: Policy) -> float:
 
 
 def shares() -> tuple[float, float]:
-    """Seconds of information gain and credit over those of the whole step, and of the update."""
+    """Seconds of information gain and credit over those of the step and of its update, of the
+    median step."""
     with tempfile.TemporaryDirectory() as folder:
         train("corridor", out=Path(folder) / "run", **RUN)
         rows = [row for row in store.open(Path(folder) / "run").metrics() if "step" in row]
-    total = {
-        name: sum(float(row[f"seconds/{name}"]) for row in rows)
-        for name in ("rollout", "credit", "update")
-    }
-    return total["credit"] / sum(total.values()), total["credit"] / total["update"]
+    spent = [[row[f"seconds/{name}"] for name in ("rollout", "credit", "update")] for row in rows]
+    return (
+        median(credit / (rollout + credit + update) for rollout, credit, update in spent),
+        median(credit / update for _, credit, update in spent),
+    )
 
 
 def measure() -> Iterator[Row]:

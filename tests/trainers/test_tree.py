@@ -12,13 +12,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.tree_attention import causal_attention
 from tiny_models import tiny_policy
 from torch import Tensor
 
 from agentgym.trainers import attention, batches
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.tree import CHUNK, TokenTree, depth_first, split_rows
+from oracles.tree_attention import causal_attention
 
 CPU = torch.device("cpu")
 FAMILIES = ("qwen2", "llama", "qwen3", "gemma3")
