@@ -87,7 +87,11 @@ def state_ids(episode: Episode, turn: int) -> tuple[int, ...]:
 
 
 def answer(asked: Sequence[tuple[Episode, Question]], policy: Policy) -> Iterator[Answer]:
-    """Answers parallel to the questions, each distinct (state, text) scored once."""
+    """Answers parallel to the questions, each distinct (state, text) scored once.
+
+    The states of an episode are prefixes of each other, and members share the first: as a token
+    tree, all of them cost little more than the episodes' own tokens.
+    """
     probes: dict[tuple[tuple[int, ...], Text], _Probe] = {}
     keys: list[list[tuple[tuple[int, ...], Text]]] = []
     for episode, question in asked:

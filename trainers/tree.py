@@ -2,6 +2,7 @@
 
 Everything per token (embedding, norms, projections, MLP) runs once per node of the tree.
 Attention runs path by path: the nodes that a path adds ask, the nodes of the whole path answer.
+A mask is made only for paths that branch off, `CHUNK` queries at a time, never for the whole tree.
 
 Dimensions: N nodes, S sequences, Q nodes that ask together, L nodes that they may see between
 them, V wanted tokens.
