@@ -219,7 +219,8 @@ class Policy:
         padded = [[*ids, *[0] * (length - len(ids))] for ids in batch.ids]
         # Padding is on the right and attention is causal: no wanted token sees it, no mask needed.
         ids_BL = torch.tensor(padded, device=self.device)
-        hidden_BLH = self.model.base_model(input_ids=ids_BL, use_cache=False).last_hidden_state
+        output = self.model.base_model(input_ids=ids_BL, use_cache=False)
+        hidden_BLH: Tensor = output.last_hidden_state
         return hidden_BLH[rows, columns]
 
     def _run_tree(self, batch: MicroBatch) -> Scores:
