@@ -87,7 +87,8 @@ differential: $(REAL)/.ready
 
 benchmarks: setup $(REAL)/.ready
 	$(REAL)/bin/python -m tests.benchmarks.alfworld
-	for name in credit decode imports pool search; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	for name in credit decode imports information_gain pool search train_step; do \
+	  $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .cache

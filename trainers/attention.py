@@ -14,7 +14,7 @@ from agentgym.errors import UsageError
 
 NAME = "agentgym"
 """Our name among transformers' attention implementations."""
-UNSUPPORTED = ("sliding_window", "softcap", "s_aux")
+UNSUPPORTED = ("softcap", "s_aux")
 """What some architectures ask of their attention and an `Attend` does not do."""
 
 
@@ -22,13 +22,21 @@ class Attend(Protocol):
     """Attention over whatever tokens the caller packed into one row, for one layer."""
 
     def __call__(
-        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+        self,
+        layer: int,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        scaling: float,
+        window: int | None,
     ) -> Tensor:
         """The attended values.
 
         Args:
             query: `[1, num_heads, T, head_dim]`, positions already applied.
             key: `[1, num_kv_heads, T, head_dim]`; `value` likewise.
+            window: how many tokens a token sees, itself included; None for all before it.
 
         Returns:
             `[1, T, num_heads, head_dim]`.
@@ -36,29 +44,58 @@ class Attend(Protocol):
         ...
 
 
-def install(model: PreTrainedModel) -> None:
+def install(model: PreTrainedModel) -> frozenset[int]:
     """Make the model's forward take `attend=`; without it the model computes what it did before.
 
+    Returns:
+        The sliding windows that layers ask for; an `Attend` that has none must refuse them.
+
     Raises:
-        UsageError: the architecture does not pass its attention through the hook.
+        UsageError: the architecture does not pass its attention through the hook; the model is
+            left as it was.
     """
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
+    before = model.config._attn_implementation
     model.set_attn_implementation(NAME)
-    layers = set()
+    try:
+        return _probe(model)
+    except UsageError:
+        model.set_attn_implementation(before)
+        raise
 
-    def probe(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-        layers.add(layer)
+
+def _probe(model: PreTrainedModel) -> frozenset[int]:
+    """The windows that one forward asks for, layer by layer."""
+    asked: dict[int, int | None] = {}
+
+    def attend(
+        layer: int,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        scaling: float,
+        window: int | None,
+    ) -> Tensor:
+        asked[layer] = window
         return query.transpose(1, 2)
 
     zero = torch.zeros(1, 1, dtype=torch.long, device=model.device)
     with torch.no_grad():
-        packed_forward(model.base_model, zero, zero, attend=probe)
-    if len(layers) != model.config.num_hidden_layers:
+        packed_forward(model.base_model, zero, zero, attend=attend)
+    name, config = type(model).__name__, model.config
+    if len(asked) != config.num_hidden_layers:
         raise UsageError(
-            f"{type(model).__name__} runs {len(layers)} of {model.config.num_hidden_layers} layers "
+            f"{name} runs {len(asked)} of {config.num_hidden_layers} layers "
             "through transformers' attention interface; every layer must"
         )
+    # What a layer does not say to its attention stands in its mask alone, which we replace.
+    kinds = list(getattr(config, "layer_types", None) or [])
+    told = ["full_attention" if asked[i] is None else "sliding_attention" for i in sorted(asked)]
+    if kinds and kinds != told:
+        raise UsageError(f"{name} has layers of the kinds {sorted(set(kinds))}; not all can be run")
+    return frozenset(window for window in asked.values() if window is not None)
 
 
 def packed_forward(body: Any, token_ids: Tensor, position_ids: Tensor, *, attend: Attend) -> Tensor:
@@ -97,4 +134,6 @@ def _attention(
     for name in UNSUPPORTED:
         if kwargs.get(name) is not None:
             raise UsageError(f"attention with {name}={kwargs[name]} is not supported here")
-    return attend(module.layer_idx, query, key, value, kwargs["scaling"]), None
+    window = kwargs.get("sliding_window")
+    scaling = kwargs["scaling"]
+    return attend(module.layer_idx, query, key, value, scaling=scaling, window=window), None

@@ -132,7 +132,7 @@ class TrainConfig(Section):
     mask_truncated: bool = True
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)
-    """Padded tokens per forward pass of the update."""
+    """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
 

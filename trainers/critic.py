@@ -173,13 +173,17 @@ def _batches(groups: Sequence[Group], policy: Policy, *, budget: int) -> Iterato
         for episode in group.valid
     )
     sequences = pack(episodes, mask_truncated=False)
-    lengths = [max(sequence.trained) for sequence in sequences]
-    for chosen in policy.micro_batches(lengths, budget=budget):
-        batch = [sequences[index] for index in chosen]
+    micro_batches = policy.plan(
+        [sequence.ids for sequence in sequences],
+        [sequence.trained for sequence in sequences],
+        budget=budget,
+    )
+    for batch in micro_batches:
         with torch.no_grad():
-            states_WH = policy.states([s.ids for s in batch], [s.trained for s in batch])
+            states_WH = policy.states(batch)
+        members = [sequences[index] for index in batch.members]
         yield _Batch(
-            states_WH=states_WH, places=tuple(place for s in batch for place in _places(s))
+            states_WH=states_WH, places=tuple(place for s in members for place in _places(s))
         )
 
 

@@ -5,11 +5,15 @@ Dimensions: B sequences of a micro-batch, L padded length, W wanted tokens, H hi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -24,7 +28,9 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from agentgym.errors import UsageError, boundary
 from agentgym.render import ChatTemplate
-from agentgym.trainers import gguf
+from agentgym.trainers import attention, batches, gguf
+from agentgym.trainers.batches import MicroBatch
+from agentgym.trainers.tree import TokenTree
 from agentgym.trainers.world import World
 
 TOKEN_BUDGET = 8192
@@ -65,6 +71,28 @@ class Policy:
         self.end_ids = ChatTemplate(tokenizer).end_ids
         """The tokens that end an action."""
         self._check_head()
+
+    @cached_property
+    def takes_trees(self) -> bool:
+        """Whether the model reads a token tree as it reads its sequences alone."""
+        try:
+            attention.install(self.model)
+        except UsageError:
+            return False
+        sequences = [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 1], [0, 2]]
+        tree = TokenTree(sequences, device=self.device)
+        with torch.no_grad():
+            body = self.model.base_model
+            hidden_NH = attention.packed_forward(
+                body, tree.token_ids, tree.position_ids, attend=tree
+            )
+            for ids, path in zip(sequences, tree.paths, strict=True):
+                ids_1L = torch.tensor([ids], device=self.device)
+                alone_LH = body(input_ids=ids_1L, use_cache=False).last_hidden_state[0]
+                # Far above rounding, bfloat16's too; far below another mask or position.
+                if (hidden_NH[path] - alone_LH).norm() > 0.05 * alone_LH.norm():
+                    return False
+        return True
 
     @classmethod
     def load(
@@ -131,43 +159,57 @@ class Policy:
         Raises:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
         """
-        _check_positions(sequences, wanted)
-        lengths = [max(positions, default=0) for positions in wanted]
         nothing = torch.zeros(0, device=self.device)
         pieces = [(nothing, nothing)] * len(sequences)
-        for batch in self.micro_batches(lengths, budget=budget):
-            logprobs, entropies = self._score_batch(
-                [sequences[i] for i in batch], [wanted[i] for i in batch]
-            )
-            sizes = [len(wanted[i]) for i in batch]
-            parts = zip(logprobs.split(sizes), entropies.split(sizes), strict=True)
-            for i, part in zip(batch, parts, strict=True):
-                pieces[i] = part
+        for batch in self.plan(sequences, wanted, budget=budget):
+            scores = self.run(batch)
+            sizes = [len(positions) for positions in batch.wanted]
+            parts = scores.logprobs.split(sizes), scores.entropies.split(sizes)
+            for i, *part in zip(batch.members, *parts, strict=True):
+                pieces[i] = part[0], part[1]
         return Scores(
             logprobs=torch.cat([nothing, *(logprobs for logprobs, _ in pieces)]),
             entropies=torch.cat([nothing, *(entropies for _, entropies in pieces)]),
         )
 
+    def plan(
+        self,
+        sequences: Sequence[Sequence[int]],
+        wanted: Sequence[Sequence[int]],
+        *,
+        budget: int = TOKEN_BUDGET,
+    ) -> Iterator[MicroBatch]:
+        """The micro-batches that `score` makes of these, to `run` one at a time.
+
+        Args:
+            sequences: as for `score`, as are the others.
+
+        Raises:
+            ValueError: a position is 0 or outside its sequence, or the lists differ in length.
+        """
+        _check_positions(sequences, wanted)
+        return batches.plan(sequences, wanted, budget=budget, trees=self.takes_trees)
+
+    def run(self, batch: MicroBatch) -> Scores:
+        """What the policy says of a micro-batch's wanted tokens, member by member."""
+        if batch.as_tree and self.takes_trees:
+            return self._run_tree(batch)
+        targets = list(chain.from_iterable(batch.targets))
+        return self._score_hidden(self._read_padded(batch), targets)
+
+    def states(self, batch: MicroBatch) -> Tensor:
+        """The hidden states `[W, H]` that a micro-batch's wanted tokens are predicted from."""
+        if batch.as_tree and self.takes_trees:
+            hidden_NH, nodes_W = self._read_tree(batch)
+            return hidden_NH[nodes_W.tolist()]
+        return self._read_padded(batch)
+
     @staticmethod
     def micro_batches(
         lengths: Sequence[int], *, budget: int = TOKEN_BUDGET
     ) -> list[tuple[int, ...]]:
-        """Group sequences of similar length so that each group, padded, fits the budget.
-
-        Sequences of length 0 are left out; one above the budget is a group of its own.
-
-        >>> Policy.micro_batches([5, 2, 0, 9, 3], budget=10)
-        [(3,), (0, 4), (1,)]
-        """
-        order = sorted((i for i, n in enumerate(lengths) if n > 0), key=lambda i: -lengths[i])
-        batches: list[list[int]] = []
-        for i in order:
-            # Longest first: a group's first member is what the others are padded to.
-            if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
-                batches[-1].append(i)
-            else:
-                batches.append([i])
-        return [tuple(batch) for batch in batches]
+        """Padded micro-batches for sequences that share nothing; see `batches.padded`."""
+        return batches.padded(lengths, budget=budget)
 
     def sum_gradients(self, world: World) -> None:
         """Sum the gradients over the processes; one that had nothing to train counts as zero."""
@@ -177,45 +219,53 @@ class Policy:
                 parameter.grad = torch.zeros_like(parameter)
         world.sum_(p.grad for p in parameters if p.grad is not None)
 
-    def states(
-        self, sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]
-    ) -> Tensor:
-        """The hidden states `[W, H]` that the wanted tokens are predicted from, in one pass.
-
-        Args:
-            sequences: of one micro-batch, each with a wanted token; see `score`.
-        """
-        rows = [row for row, positions in enumerate(wanted) for _ in positions]
-        columns = [position - 1 for positions in wanted for position in positions]
-        # The last wanted token of a sequence is a target only: the model need not read it.
-        length = max(columns) + 1
-        padded = [[*ids[:length], *[0] * (length - len(ids))] for ids in sequences]
+    def _read_padded(self, batch: MicroBatch) -> Tensor:
+        """Hidden states `[W, H]` of the tokens before the wanted ones."""
+        rows = [row for row, positions in enumerate(batch.wanted) for _ in positions]
+        columns = [position - 1 for positions in batch.wanted for position in positions]
+        length = max(map(len, batch.ids))
+        padded = [[*ids, *[0] * (length - len(ids))] for ids in batch.ids]
         # Padding is on the right and attention is causal: no wanted token sees it, no mask needed.
         ids_BL = torch.tensor(padded, device=self.device)
-        hidden_BLH = self.model.base_model(input_ids=ids_BL, use_cache=False).last_hidden_state
-        hidden_WH: Tensor = hidden_BLH[rows, columns]
-        return hidden_WH
+        output = self.model.base_model(input_ids=ids_BL, use_cache=False)
+        hidden_BLH: Tensor = output.last_hidden_state
+        return hidden_BLH[rows, columns]
 
-    def _score_batch(
-        self, sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]
-    ) -> tuple[Tensor, Tensor]:
-        hidden_WH = self.states(sequences, wanted)
-        targets = [
-            ids[position]
-            for ids, positions in zip(sequences, wanted, strict=True)
-            for position in positions
+    def _read_tree(self, batch: MicroBatch) -> tuple[Tensor, npt.NDArray[np.int64]]:
+        """Hidden states `[N, H]` of the nodes, and the node before each wanted token, `[W]`."""
+        tree = TokenTree(batch.ids, device=self.device)
+        places = [
+            path[np.asarray(positions, np.int64) - 1]
+            for path, positions in zip(tree.paths, batch.wanted, strict=True)
         ]
+        hidden_NH = attention.packed_forward(
+            self.model.base_model, tree.token_ids, tree.position_ids, attend=tree
+        )
+        return hidden_NH, np.concatenate(places)
+
+    def _run_tree(self, batch: MicroBatch) -> Scores:
+        """The same scores; what members share is computed once, and each gets its own."""
+        hidden_NH, nodes_W = self._read_tree(batch)
+        pairs_W2 = np.stack([nodes_W, np.array(list(chain.from_iterable(batch.targets)))], axis=1)
+        # Distinct (node, token) pairs, and which of them each wanted token is.
+        pairs_U2, which_W = np.unique(pairs_W2, axis=0, return_inverse=True)
+        scores = self._score_hidden(hidden_NH[pairs_U2[:, 0].tolist()], pairs_U2[:, 1].tolist())
+        index_W = torch.from_numpy(which_W).to(self.device)
+        return Scores(logprobs=scores.logprobs[index_W], entropies=scores.entropies[index_W])
+
+    def _score_hidden(self, hidden_WH: Tensor, targets: list[int]) -> Scores:
         targets_W = torch.tensor(targets, device=self.device)
         size = max(1, LOGITS_BUDGET // self.model.config.vocab_size)
         if len(targets) <= size:
-            return self._score_tokens(hidden_WH, targets_W)
+            logprobs, entropies = self._score_tokens(hidden_WH, targets_W)
+            return Scores(logprobs=logprobs, entropies=entropies)
         # The logits of a chunk are computed again in the backward pass rather than kept.
         chunks = [
             checkpoint(self._score_tokens, hidden, chosen, use_reentrant=False)
             for hidden, chosen in zip(hidden_WH.split(size), targets_W.split(size), strict=True)
         ]
-        logprobs, entropies = zip(*chunks, strict=True)
-        return torch.cat(logprobs), torch.cat(entropies)
+        parts = list(zip(*chunks, strict=True))
+        return Scores(logprobs=torch.cat(parts[0]), entropies=torch.cat(parts[1]))
 
     def _score_tokens(self, hidden_WH: Tensor, targets_W: Tensor) -> tuple[Tensor, Tensor]:
         logprobs_WV = self.logits(hidden_WH).log_softmax(-1)

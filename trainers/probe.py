@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from agentgym.panel import Panel
+from agentgym.trainers.metrics import join
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.rewards import Answer, Question, Reward, Text
+from agentgym.trainers.rewards import Answer, Measures, Question, Reward, Text
 from agentgym.types import Episode, Group
 
 
@@ -22,6 +23,15 @@ class _Probe:
     """Positions in `ids` of the scored tokens; empty where it does not fit the context."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """Groups with their channels, and what the channels measured."""
+
+    groups: tuple[Group, ...]
+    metrics: dict[str, float]
+    """`CHANNEL/NAME`: the mean over the episodes that have it."""
+
+
 def fill_channels(
     groups: Sequence[Group],
     panel: Panel,
@@ -29,17 +39,17 @@ def fill_channels(
     *,
     policy: Policy,
     reference: Policy | None = None,
-) -> tuple[Group, ...]:
+) -> Filled:
     """The groups with every reward channel written on the turns of valid episodes.
 
     All questions of all channels and episodes are answered together, since a state that several
-    ask about, or several members share, costs one sequence.
+    ask about, or several members share, is read once.
 
     Args:
         reference: answers frozen questions; must be there when one is asked.
     """
     if not rewards:
-        return tuple(groups)
+        return Filled(groups=tuple(groups), metrics={})
     asked = [
         (episode, name, tuple(reward.asks(episode, panel.get(episode.task_id))))
         for group in groups
@@ -48,10 +58,15 @@ def fill_channels(
     ]
     answers = _answer_all([(episode, q) for episode, _, qs in asked for q in qs], policy, reference)
     values: dict[tuple[object, str], Sequence[float | None]] = {}
+    measured: list[dict[str, float]] = []
     for episode, name, questions in asked:
         own = [next(answers) for _ in questions]
         task = panel.get(episode.task_id)
-        values[episode.id, name] = rewards[name].score(episode, task, own)
+        reward = rewards[name]
+        values[episode.id, name] = reward.score(episode, task, own)
+        if isinstance(reward, Measures):
+            found = reward.measure(own)
+            measured.append({f"{name}/{key}": value for key, value in found.items()})
 
     def filled(episode: Episode) -> Episode:
         if not episode.valid:
@@ -62,10 +77,11 @@ def fill_channels(
         )
         return replace(episode, turns=turns)
 
-    return tuple(
+    done = tuple(
         replace(group, episodes=tuple(filled(episode) for episode in group.episodes))
         for group in groups
     )
+    return Filled(groups=done, metrics=join(measured))
 
 
 def state_ids(episode: Episode, turn: int) -> tuple[int, ...]:
@@ -91,7 +107,11 @@ def _answer_all(
 
 
 def answer(asked: Sequence[tuple[Episode, Question]], policy: Policy) -> Iterator[Answer]:
-    """Answers parallel to the questions, each distinct (state, text) scored once."""
+    """Answers parallel to the questions, each distinct (state, text) scored once.
+
+    The states of an episode are prefixes of each other, and members share the first: as a token
+    tree, all of them cost little more than the episodes' own tokens.
+    """
     probes: dict[tuple[tuple[int, ...], Text], _Probe] = {}
     keys: list[list[tuple[tuple[int, ...], Text]]] = []
     for episode, question in asked:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from agentgym import store
@@ -165,6 +166,7 @@ def _content(
         },
         "warm_start": next((r for r in rows if r.get("phase") == "warm_start"), None),
         "control": next((r for r in rows if r.get("phase") == "control"), None),
+        "information_gain": gold_scores(rows),
         "seconds": seconds(rows),
         "peak_rss_gb": max(memory, default=0.0),
         "fidelity": asdict(fidelity),
@@ -188,6 +190,18 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
                 phases[label] = phases.get(label, 0.0) + value
     total = sum(row["seconds"] for row in rows if row.get("phase") == "wall")
     return phases | {"total": total}
+
+
+def gold_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+    """How likely the right answer was, before the first and before the last turn: mean nats per
+    token over all train steps. None without the channel that asks for it."""
+    names = ("ell_first", "ell_last")
+    keys = [f"information_gain/{name}" for name in names]
+    found = [[row[key] for key in keys] for row in rows if all(key in row for key in keys)]
+    if not found:
+        return None
+    means = [fmean(column) for column in zip(*found, strict=True)]
+    return dict(zip(names, means, strict=True))
 
 
 def draw_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -232,6 +246,7 @@ def _markdown(
         "![learning curve](curve.png)",
         _warm_start_text(content["warm_start"]),
         _control_text(content["control"]),
+        _gold_scores_text(content["information_gain"]),
         "## Seconds\n\n" + _table(("phase", "seconds"), _rounded(content["seconds"])),
         "## Fidelity\n\n" + _table(("what", "value"), list(content["fidelity"].items())),
         "## Three episodes",
@@ -302,6 +317,16 @@ def _control_text(record: Mapping[str, Any] | None) -> str:
         "## Control\n\nThe same warm start, imitation going on for the same seconds "
         f"({record['seconds']:.0f}) instead of RL: success {record['success']:.1%} sampled; RL "
         f"minus control {_points(record['gain'], record['gain_ci95'])}."
+    )
+
+
+def _gold_scores_text(scores: Mapping[str, float] | None) -> str:
+    if scores is None:
+        return ""
+    return (
+        "## Information gain\n\nThe right answer's mean token logprob: "
+        f"{scores['ell_first']:.3f} before the first turn, {scores['ell_last']:.3f} before the "
+        "last. Reading what matters must raise it; else the channel scores noise."
     )
 
 

@@ -22,6 +22,7 @@ from agentgym.errors import AgentGymError
 from agentgym.panel import Panel
 from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
+from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.config import Recipe, channels
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.critic import Critic, add_gradients, fill_values
@@ -117,9 +118,10 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     played = time.monotonic()
 
     # 2. Reward channels: every question of the step in one pass without gradients.
-    groups = fill_channels(
+    filled = fill_channels(
         groups, trainer.panel, trainer.rewards, policy=policy, reference=trainer.reference
     )
+    groups = filled.groups
     if trainer.critic is not None:
         groups = fill_values(groups, trainer.critic, policy)
     scored = combine(groups, channels(recipe))
@@ -142,10 +144,13 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
     sums = {"loss": 0.0, "entropy": 0.0, "kl": 0.0}
     gap = 0.0
-    lengths = [len(sequence.ids) for sequence in sequences]
-    for chosen in policy.micro_batches(lengths, budget=config.micro_batch_tokens):
-        batch = [sequences[index] for index in chosen]
-        entries = _entries(trainer, batch, wholes)
+    micro_batches = policy.plan(
+        [sequence.ids for sequence in sequences],
+        [sequence.trained for sequence in sequences],
+        budget=config.micro_batch_tokens,
+    )
+    for batch in micro_batches:
+        entries = _entries(trainer, batch, [sequences[index] for index in batch.members], wholes)
         losses_E = trainer.loss(entries)
         if entries.ref_logprobs_E is not None:
             kl_E = kl_to_reference(entries)
@@ -176,7 +181,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # 6. Report: groups and numbers of all processes, on the leading one.
     part = StepPart(
         groups=groups,
-        credit=dict(credited.metrics),
+        credit={**credited.metrics, **filled.metrics},
         gap=gap,
         num_dropped=len(groups) - len(kept),
         num_reencoded=count_reencoded(sequences, engine.sampled),
@@ -226,28 +231,32 @@ def _is_kept(trainer: Trainer, group: Group) -> bool:
     return trainer.recipe.train.kl > 0 or carries_credit(group)
 
 
-def _entries(trainer: Trainer, batch: Sequence[TrainSequence], wholes: Sequences) -> Entries:
-    """The micro-batch as flat entries, with the current policy's logprobs."""
+def _entries(
+    trainer: Trainer, batch: MicroBatch, sequences: Sequence[TrainSequence], wholes: Sequences
+) -> Entries:
+    """The micro-batch as flat entries, with the current policy's logprobs.
+
+    Args:
+        sequences: parallel to its members.
+    """
     device = trainer.policy.device
-    ids = [sequence.ids for sequence in batch]
-    trained = [sequence.trained for sequence in batch]
 
     def flat(values: Sequence[Sequence[float]]) -> torch.Tensor:
         return torch.tensor(list(chain.from_iterable(values)), device=device)
 
     reference = log_ratios = None
     if wholes.log_ratios is not None:
-        log_ratios = wholes.flat(wholes.log_ratios, batch).to(device)
+        log_ratios = wholes.flat(wholes.log_ratios, sequences).to(device)
     if trainer.reference is not None and trainer.recipe.train.kl > 0:
         with torch.no_grad():
-            reference = trainer.reference.logprobs(ids, trained)
+            reference = trainer.reference.run(batch).logprobs
     return Entries(
-        logprobs_E=trainer.policy.logprobs(ids, trained),
-        old_logprobs_E=flat([sequence.old_logprobs for sequence in batch]),
+        logprobs_E=trainer.policy.run(batch).logprobs,
+        old_logprobs_E=flat([sequence.old_logprobs for sequence in sequences]),
         ref_logprobs_E=reference,
-        advantages_E=flat([sequence.advantages for sequence in batch]),
-        weights_E=wholes.flat(wholes.weights, batch).to(device),
-        sequences_E=wholes.flat(wholes.numbers, batch).to(device),
+        advantages_E=flat([sequence.advantages for sequence in sequences]),
+        weights_E=wholes.flat(wholes.weights, sequences).to(device),
+        sequences_E=wholes.flat(wholes.numbers, sequences).to(device),
         log_ratios_E=log_ratios,
     )
 

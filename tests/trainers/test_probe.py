@@ -118,9 +118,11 @@ def test_answers_are_those_of_one_slow_pass_each(policy: Policy, history: int | 
 def test_the_information_gain_of_a_turn_is_the_rise_of_the_answers_score(policy: Policy) -> None:
     group = played(policy, LINES)
     channel = InformationGain(prefix="answer[", suffix="]")
-    (filled,) = fill_channels([group], PANEL, {"information_gain": channel}, policy=policy)
+    done = fill_channels([group], PANEL, {"information_gain": channel}, policy=policy)
+    (filled,) = done.groups
     answers: Any = PANEL.tasks[3].secret["answers"]
     text = Text(prefix="answer[", scored=answers[0], suffix="]")
+    ends = []
     for before, after in zip(group.episodes, filled.episodes, strict=True):
         plain = tuple(replace(turn, channels={}) for turn in after.turns)
         assert replace(after, turns=plain) == before
@@ -136,6 +138,16 @@ def test_the_information_gain_of_a_turn_is_the_rise_of_the_answers_score(policy:
         assert gains[:-1] == pytest.approx(
             [b - a for a, b in zip(scores, scores[1:], strict=False)], abs=1e-5
         )
+        if len(scores) > 1:  # an episode of one turn is asked nothing
+            ends.append((scores[0], scores[-1]))
+    # Means over the episodes, here over three: of 3, 4 and 2 turns.
+    assert done.metrics == pytest.approx(
+        {
+            "information_gain/ell_first": sum(first for first, _ in ends) / 3,
+            "information_gain/ell_last": sum(last for _, last in ends) / 3,
+        },
+        abs=1e-5,
+    )
 
 
 def test_frozen_questions_go_to_the_reference_and_no_update_moves_their_answers(
@@ -150,8 +162,12 @@ def test_frozen_questions_go_to_the_reference_and_no_update_moves_their_answers(
         "frozen": InformationGain(scorer="reference"),
         "moving": InformationGain(),
     }
-    (before,) = fill_channels([group], PANEL, channels, policy=policy, reference=policy)
-    (after,) = fill_channels([group], PANEL, channels, policy=moved, reference=policy)
+    (before,) = fill_channels(
+        [group], PANEL, channels, policy=policy, reference=policy
+    ).groups
+    (after,) = fill_channels(
+        [group], PANEL, channels, policy=moved, reference=policy
+    ).groups
 
     def gains(name: str, of: Group) -> list[float | None]:
         return [turn.channels[name] for episode in of.valid for turn in episode.turns]
@@ -173,11 +189,11 @@ def test_the_end_of_the_context_gives_no_answer_rather_than_a_wrong_one(policy: 
 def test_nothing_to_ask_is_fine(policy: Policy, lines: list[list[str]]) -> None:
     group = played(policy, lines)
     rewards = {"information_gain": InformationGain()}
-    (filled,) = fill_channels([group], PANEL, rewards, policy=policy)
+    (filled,) = fill_channels([group], PANEL, rewards, policy=policy).groups
     assert [e.status for e in filled.episodes] == [e.status for e in group.episodes]
     for episode in filled.valid:
         assert [turn.channels for turn in episode.turns] == [{"information_gain": None}]
-    assert fill_channels([group], PANEL, {}, policy=policy) == (group,)
+    assert fill_channels([group], PANEL, {}, policy=policy).groups == (group,)
 
 
 class Twice:
@@ -197,9 +213,9 @@ class Twice:
 def test_channels_keep_their_own_answers_and_leave_no_gradient(policy: Policy) -> None:
     group = played(policy, LINES)
     rewards: dict[str, Reward] = {"twice": Twice(), "information_gain": InformationGain()}
-    (filled,) = fill_channels([group], PANEL, rewards, policy=policy)
+    (filled,) = fill_channels([group], PANEL, rewards, policy=policy).groups
     alone = {
-        name: fill_channels([group], PANEL, {name: reward}, policy=policy)[0]
+        name: fill_channels([group], PANEL, {name: reward}, policy=policy).groups[0]
         for name, reward in rewards.items()
     }
     for name, reference in alone.items():
@@ -216,7 +232,7 @@ def test_no_secret_reaches_the_stored_episodes(policy: Policy, tmp_path: Path) -
     panel = Panel(name=PANEL.name, env=PANEL.env, tasks=tasks)
     group = played(policy, [["Hm.", "answer[Rome]"]])
     rewards = {"information_gain": InformationGain()}
-    (filled,) = fill_channels([group], panel, rewards, policy=policy)
+    (filled,) = fill_channels([group], panel, rewards, policy=policy).groups
     assert filled.valid[0].turns[0].channels["information_gain"] is not None
     assert filled.valid[0].status is Status.FAILURE
     assert "CANARY" not in repr(filled)

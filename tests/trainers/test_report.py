@@ -167,6 +167,24 @@ def test_the_control_is_reported_when_there_was_one(tmp_path: Path) -> None:
     assert "success 25.0% sampled; RL minus control +10.0 points [+5.0, +15.0]." in text
 
 
+def test_the_right_answers_score_is_reported_where_it_was_measured(tmp_path: Path) -> None:
+    assert report.write(run_folder(tmp_path / "without"))["information_gain"] is None
+    ends = [(-3.0, -1.0), (-2.0, -0.5)]
+    measured = [
+        {
+            **STEP_ROW,
+            "step": 4 + step,
+            "information_gain/ell_first": first,
+            "information_gain/ell_last": last,
+        }
+        for step, (first, last) in enumerate(ends)
+    ]
+    content = report.write(run_folder(tmp_path, rows=[*ROWS, *measured]))
+    assert content["information_gain"] == {"ell_first": -2.5, "ell_last": -0.75}
+    text = (tmp_path / "report.md").read_text()
+    assert "-2.500 before the first turn, -0.750 before the last" in text
+
+
 def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:
     for name, rows in (("full", ROWS), ("steps", ROWS[3:5]), ("evals", ROWS[2:3])):
         report.draw_curve(tmp_path / f"{name}.png", rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -81,6 +82,17 @@ def test_a_state_that_did_not_fit_leaves_the_turns_beside_it_without_a_gain() ->
     told = answers([(-3.0,), (-4.0,)], [(-2.0,), (-4.0,)], [(-1.0,), None], [(-1.0,), (-1.0,)])
     gains = InformationGain().score(played(4), task(["x", "y"]), told)
     assert gains == (1.0, None, None, None)
+
+
+@pytest.mark.parametrize("difference", ["log", "prob"])
+def test_the_first_and_the_last_score_are_measured_in_nats(
+    difference: Literal["log", "prob"],
+) -> None:
+    reward = InformationGain(difference=difference)
+    told = answers([(-3.0,), (-4.0,)], [(-2.0,), None], [(-1.0,), (-0.5, -0.7)])
+    assert reward.measure(told) == pytest.approx({"ell_first": -3.0, "ell_last": -0.6})
+    assert reward.measure(told[:2]) == {}
+    assert reward.measure([]) == {}
 
 
 def test_the_tokens_of_an_answer_can_be_summed() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 
 from agentgym.engine import Generation, Request
-from agentgym.errors import AgentGymError, EngineError, boundary
+from agentgym.errors import AgentGymError, EngineError, UsageError, boundary
 from agentgym.trainers import attention
 from agentgym.trainers.engines.packed import Packed, Piece
 from agentgym.trainers.engines.sampling import sample
@@ -72,7 +72,11 @@ class LocalEngine:
         Raises:
             UsageError: the architecture does not let us do its attention.
         """
-        attention.install(policy.model)
+        windows = attention.install(policy.model)
+        if windows:
+            raise UsageError(
+                f"attention with sliding_window={min(windows)} is not supported by the local engine"
+            )
         self._policy = policy
         self._context = context or policy.context
         self._max_episodes = max_episodes

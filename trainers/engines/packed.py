@@ -81,9 +81,17 @@ class Packed:
         """Where in the row each piece ends, parallel to the pieces."""
 
     def __call__(
-        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+        self,
+        layer: int,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        scaling: float,
+        window: int | None,
     ) -> Tensor:
         """Store the new keys and values, then attend; see `attention.Attend`."""
+        assert window is None, "the engine refuses models with sliding windows"
         keys, values = self._slots.layer(layer)
         rows, positions = self._where
         keys[rows, :, positions] = key[0].transpose(0, 1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agentgym.types import Episode, Task
 
@@ -86,5 +86,18 @@ class Reward(Protocol):
 
         Returns:
             Parallel to `episode.turns`.
+        """
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """What a channel may offer besides: numbers of its own for the step's metrics."""
+
+    def measure(self, answers: Sequence[Answer]) -> Mapping[str, float]:
+        """Of one episode's answers, as `Reward.score` gets them; means over episodes are kept.
+
+        Returns:
+            Empty where there is nothing to measure.
         """
         ...

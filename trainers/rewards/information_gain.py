@@ -74,11 +74,24 @@ class InformationGain(BaseModel):
         expected = num_turns if num_turns > 1 else 0
         assert len(answers) == expected, f"{len(answers)} answers for {expected} questions"
         scores = [self._score(answer) for answer in answers]
+        if self.difference == "prob":
+            scores = [None if score is None else math.exp(score) for score in scores]
         gains: list[float | None] = [
             None if before is None or after is None else after - before
             for before, after in zip(scores, scores[1:], strict=False)
         ]
         return (*gains, None) if num_turns else ()
+
+    def measure(self, answers: Sequence[Answer]) -> dict[str, float]:
+        """The answer's mean logprob in the first and the last scored state, if both have one.
+
+        The last must be higher when the gold passage was read: if it is not, the scored text is
+        not what the policy would write, and the gains are noise.
+        """
+        scores = [self._score(answer) for answer in answers]
+        if not scores or scores[0] is None or scores[-1] is None:
+            return {}
+        return {"ell_first": scores[0], "ell_last": scores[-1]}
 
     def _accepted(self, task: Task) -> tuple[str, ...]:
         found = task.secret.get(self.field)
@@ -94,6 +107,7 @@ class InformationGain(BaseModel):
         return texts
 
     def _score(self, answer: Answer) -> float | None:
+        """In nats."""
         scores: list[float] = []
         for logprobs in answer.logprobs:
             if logprobs is None:
@@ -103,4 +117,4 @@ class InformationGain(BaseModel):
         best = max(scores)
         if self.aliases == "logsumexp":
             best += math.log(math.fsum(math.exp(score - best) for score in scores))
-        return best if self.difference == "log" else math.exp(best)
+        return best
