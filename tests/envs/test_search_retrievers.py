@@ -330,7 +330,14 @@ def test_a_server_of_a_file_runs_from_the_command_line(tmp_path: Path) -> None:
     rows = [{"id": i, "contents": f'"Town {word}"\n{word}.'} for i, word in enumerate(WORDS)]
     file.write_text("\n".join(map(json.dumps, rows)))
     command = [sys.executable, "-m", "agentgym.cli", "serve-search", str(file), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as server:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+        # What a shell runs in the background inherits an ignored Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as server:
         try:
             assert server.stdout is not None
             line = server.stdout.readline()
