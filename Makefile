@@ -15,7 +15,8 @@ export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-test quickstart quickstart-study test lint differential benchmarks clean
+.PHONY: help setup setup-test quickstart quickstart-study credit-study \
+  search-study test lint differential benchmarks clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -70,8 +71,8 @@ setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)
 
-quickstart-study: setup
-	$(BIN)/python -m tests.benchmarks.study $(ARGS)
+quickstart-study credit-study search-study: setup
+	$(BIN)/python -m tests.benchmarks.study $(@:-study=) $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -6,7 +6,6 @@ Dimensions: B sequences of a micro-batch, L padded length, W wanted tokens, H hi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -37,16 +36,6 @@ TOKEN_BUDGET = 8192
 """Padded tokens of a micro-batch."""
 LOGITS_BUDGET = 2**24
 """Elements of a chunk of logits: 64 MiB in fp32."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """What the policy says of the wanted tokens, flat: sequence by sequence, as they were asked."""
-
-    logprobs: Tensor
-    """`[W]`, fp32, natural log at temperature 1."""
-    entropies: Tensor
-    """`[W]`, nats, of the distribution that each token was drawn from; never has a gradient."""
 
 
 class Policy:
@@ -132,19 +121,15 @@ class Policy:
         return logits.float()
 
     def logprobs(
-        self, sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]
-    ) -> Tensor:
-        """The log-probabilities alone, as `score` gives them."""
-        return self.score(sequences, wanted).logprobs
-
-    def score(
         self,
         sequences: Sequence[Sequence[int]],
         wanted: Sequence[Sequence[int]],
         *,
         budget: int = TOKEN_BUDGET,
-    ) -> Scores:
+    ) -> Tensor:
         """Log-probabilities of the wanted tokens, each given all tokens before it.
+
+        They are `[W]`, sequence by sequence as they were asked: fp32, natural log, temperature 1.
 
         Gradients flow unless they are switched off around the call. The activations of all its
         micro-batches then live until `backward`: to hold one at a time, group the sequences by
@@ -160,17 +145,12 @@ class Policy:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
         """
         nothing = torch.zeros(0, device=self.device)
-        pieces = [(nothing, nothing)] * len(sequences)
+        pieces = [nothing] * len(sequences)
         for batch in self.plan(sequences, wanted, budget=budget):
-            scores = self.run(batch)
-            sizes = [len(positions) for positions in batch.wanted]
-            parts = scores.logprobs.split(sizes), scores.entropies.split(sizes)
-            for i, *part in zip(batch.members, *parts, strict=True):
-                pieces[i] = part[0], part[1]
-        return Scores(
-            logprobs=torch.cat([nothing, *(logprobs for logprobs, _ in pieces)]),
-            entropies=torch.cat([nothing, *(entropies for _, entropies in pieces)]),
-        )
+            parts = self.run(batch).split([len(positions) for positions in batch.wanted])
+            for i, part in zip(batch.members, parts, strict=True):
+                pieces[i] = part
+        return torch.cat([nothing, *pieces])
 
     def plan(
         self,
@@ -179,10 +159,10 @@ class Policy:
         *,
         budget: int = TOKEN_BUDGET,
     ) -> Iterator[MicroBatch]:
-        """The micro-batches that `score` makes of these, to `run` one at a time.
+        """The micro-batches that `logprobs` makes of these, to `run` one at a time.
 
         Args:
-            sequences: as for `score`, as are the others.
+            sequences: as for `logprobs`, as are the others.
 
         Raises:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
@@ -190,8 +170,8 @@ class Policy:
         _check_positions(sequences, wanted)
         return batches.plan(sequences, wanted, budget=budget, trees=self.takes_trees)
 
-    def run(self, batch: MicroBatch) -> Scores:
-        """What the policy says of a micro-batch's wanted tokens, member by member."""
+    def run(self, batch: MicroBatch) -> Tensor:
+        """The log-probabilities `[W]` of a micro-batch's wanted tokens, member by member."""
         if batch.as_tree and self.takes_trees:
             return self._run_tree(batch)
         targets = list(chain.from_iterable(batch.targets))
@@ -243,36 +223,31 @@ class Policy:
         )
         return hidden_NH, np.concatenate(places)
 
-    def _run_tree(self, batch: MicroBatch) -> Scores:
-        """The same scores; what members share is computed once, and each gets its own."""
+    def _run_tree(self, batch: MicroBatch) -> Tensor:
+        """The same values; what members share is computed once, and each gets its own."""
         hidden_NH, nodes_W = self._read_tree(batch)
         pairs_W2 = np.stack([nodes_W, np.array(list(chain.from_iterable(batch.targets)))], axis=1)
         # Distinct (node, token) pairs, and which of them each wanted token is.
         pairs_U2, which_W = np.unique(pairs_W2, axis=0, return_inverse=True)
-        scores = self._score_hidden(hidden_NH[pairs_U2[:, 0].tolist()], pairs_U2[:, 1].tolist())
-        index_W = torch.from_numpy(which_W).to(self.device)
-        return Scores(logprobs=scores.logprobs[index_W], entropies=scores.entropies[index_W])
+        hidden_UH = hidden_NH[pairs_U2[:, 0].tolist()]
+        logprobs_U = self._score_hidden(hidden_UH, pairs_U2[:, 1].tolist())
+        return logprobs_U[torch.from_numpy(which_W).to(self.device)]
 
-    def _score_hidden(self, hidden_WH: Tensor, targets: list[int]) -> Scores:
+    def _score_hidden(self, hidden_WH: Tensor, targets: list[int]) -> Tensor:
         targets_W = torch.tensor(targets, device=self.device)
         size = max(1, LOGITS_BUDGET // self.model.config.vocab_size)
         if len(targets) <= size:
-            logprobs, entropies = self._score_tokens(hidden_WH, targets_W)
-            return Scores(logprobs=logprobs, entropies=entropies)
+            return self._score_tokens(hidden_WH, targets_W)
         # The logits of a chunk are computed again in the backward pass rather than kept.
         chunks = [
             checkpoint(self._score_tokens, hidden, chosen, use_reentrant=False)
             for hidden, chosen in zip(hidden_WH.split(size), targets_W.split(size), strict=True)
         ]
-        parts = list(zip(*chunks, strict=True))
-        return Scores(logprobs=torch.cat(parts[0]), entropies=torch.cat(parts[1]))
+        return torch.cat(chunks)
 
-    def _score_tokens(self, hidden_WH: Tensor, targets_W: Tensor) -> tuple[Tensor, Tensor]:
+    def _score_tokens(self, hidden_WH: Tensor, targets_W: Tensor) -> Tensor:
         logprobs_WV = self.logits(hidden_WH).log_softmax(-1)
-        with torch.no_grad():
-            # `entr` is 0 at probability 0, where p log p would be nan.
-            entropies_W = torch.special.entr(logprobs_WV.exp()).sum(-1)
-        return logprobs_WV.gather(-1, targets_W[:, None])[:, 0], entropies_W
+        return logprobs_WV.gather(-1, targets_W[:, None])[:, 0]
 
     @torch.no_grad()
     def _check_head(self) -> None:

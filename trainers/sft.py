@@ -97,9 +97,7 @@ def warm_start(
         report(update, loss)
         if update % math.ceil(config.updates / CURVE_POINTS) == 0 or update == config.updates:
             held_out_loss = action_loss(policy, held_out, budget=micro_batch_tokens)
-            curve.append(
-                CurvePoint(update=update, train_loss=loss, held_out_loss=held_out_loss)
-            )
+            curve.append(CurvePoint(update=update, train_loss=loss, held_out_loss=held_out_loss))
     return curve
 
 
@@ -187,5 +185,5 @@ def _weighted_loss(policy: Policy, batch: Sequence[ImitationSequence]) -> torch.
 def action_loss(policy: Policy, sequences: Sequence[ImitationSequence], *, budget: int) -> float:
     """Mean negative logprob of the imitated action tokens, in nats."""
     wanted = [[i for i, w in enumerate(s.weights) if w == 1] for s in sequences]
-    logprobs = policy.score([s.ids for s in sequences], wanted, budget=budget).logprobs
+    logprobs = policy.logprobs([s.ids for s in sequences], wanted, budget=budget)
     return -float(logprobs.sum()) / max(1, len(logprobs))

@@ -98,9 +98,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     began = time.monotonic()
 
     # 1. Play: this process's share of the tasks, all episodes at once.
-    tasks = trainer.curriculum(
-        trainer.panel, step, count=config.tasks_per_step, seed=recipe.seed
-    )
+    tasks = trainer.curriculum(trainer.panel, step, count=config.tasks_per_step, seed=recipe.seed)
     starts = [
         Start(
             id=EpisodeId(step=step, group=index, member=0),
@@ -249,9 +247,9 @@ def _entries(
         log_ratios = wholes.flat(wholes.log_ratios, sequences).to(device)
     if trainer.reference is not None and trainer.recipe.train.kl > 0:
         with torch.no_grad():
-            reference = trainer.reference.run(batch).logprobs
+            reference = trainer.reference.run(batch)
     return Entries(
-        logprobs_E=trainer.policy.run(batch).logprobs,
+        logprobs_E=trainer.policy.run(batch),
         old_logprobs_E=flat([sequence.old_logprobs for sequence in sequences]),
         ref_logprobs_E=reference,
         advantages_E=flat([sequence.advantages for sequence in sequences]),
@@ -269,9 +267,7 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
     """
     config = trainer.recipe.train
     trainer.policy.sum_gradients(trainer.world)
-    norm = torch.nn.utils.clip_grad_norm_(
-        trainer.policy.model.parameters(), config.max_grad_norm
-    )
+    norm = torch.nn.utils.clip_grad_norm_(trainer.policy.model.parameters(), config.max_grad_norm)
     if trainer.critic is not None:
         trainer.critic.sum_gradients(trainer.world)
         # Clipped apart, so that a surprised critic does not shorten the policy's step.

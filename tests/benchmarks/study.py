@@ -1,12 +1,15 @@
-"""The quickstart's study: one warm start, then SALT, GRPO and more imitation, three seeds each.
+"""Learning claims: from one warm start several arms and more imitation go on, three seeds each.
 
 More imitation goes on for as long as RL took, on demonstrations drawn afresh with each seed, as
 many as the warm start had. Once it also goes on with the warm start's own, since RL gets no new
 demonstrations either.
 
-Every run is evaluated on the same tasks, so the comparisons are paired by task; a task's success
-is its mean over seeds and samples. The intervals are over tasks: three seeds are too few for an
+Every run is evaluated on the same tasks, so the comparisons are paired by task; a task's figure is
+its mean over seeds and samples. The intervals are over tasks: three seeds are too few for an
 interval over seeds, so each seed's figure is printed beside them.
+
+A run that was stopped goes on, and one that is there is kept; so the studies of one warm start
+share its runs.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +28,45 @@ import numpy as np
 from agentgym import store
 from agentgym.trainers import train
 from agentgym.trainers.config import resolve
-from agentgym.trainers.evaluate import figures, interval
+from agentgym.trainers.evaluate import interval
+from agentgym.types import Group
 
 SEEDS = (1, 2, 3)
-SCHEMES = {
-    "salt": {"name": "salt"},
-    "grpo": {"name": "grpo"},  # SALT's base by itself
+RL = ("rollout", "credit", "update")
+"""The phases of a train step."""
+CONTROL, SAME = "more imitation", "more imitation, same demonstrations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """What is compared."""
+
+    recipe: str
+    """Whose warm start it is, and with which imitation goes on."""
+    arms: Mapping[str, Mapping[str, Any]]
+    """What each arm changes in that recipe; its name is a credit scheme's."""
+    folder: str
+    """Where it goes in `runs/`."""
+
+
+def credits(*names: str) -> dict[str, dict[str, Any]]:
+    """An arm for each scheme that reads nothing but outcomes and states."""
+    return {name: {"credit": {"name": name}} for name in names}
+
+
+STUDIES = {
+    "quickstart": Study(recipe="quickstart", arms=credits("salt", "grpo"), folder="alfworld-study"),
+    "credit": Study(
+        recipe="quickstart",
+        arms=credits("salt", "grpo", "gigpo", "graphgpo", "crbc"),
+        folder="alfworld-study",
+    ),
+    "search": Study(
+        recipe="search-igpo-quick",
+        arms={"igpo": {}, "grpo": {"credit": {"name": "grpo"}, "rewards": {}}},
+        folder="search-study",
+    ),
 }
-
-
-def by_task(folder: Path) -> dict[str, float]:
-    """The mean success of each task in a run's last sampled evaluation."""
-    run = store.open(folder)
-    recipe = resolve(str(folder / "config.yaml"))
-    panel = store.read_panel(folder / "panel-eval.parquet")
-    groups = run.groups(f"eval-{recipe.train.steps:06d}-sampled")
-    return dict(figures(groups, panel).by_task)
 
 
 def play(folder: Path, recipe: str, **overrides: Any) -> Mapping[str, Any]:
@@ -49,107 +77,155 @@ def play(folder: Path, recipe: str, **overrides: Any) -> Mapping[str, Any]:
     return result.report
 
 
-def study(out: Path, recipe: str, *, samples: int, **overrides: Any) -> dict[str, Any]:
-    """All runs; the content of `study.json`."""
+def run(study: Study, out: Path, *, samples: int) -> dict[str, list[Path]]:
+    """Play all that is missing; each arm's runs, by seed."""
     common: dict[str, Any] = {"eval": {"samples": samples, "every": 0}}
-    warm = play(out / "warm", recipe, **overrides, **common, train={"steps": 0})
+    warm = play(out / "warm", study.recipe, **common, train={"steps": 0})
     model = {"path": str(out / "warm" / "checkpoints" / "step-000000")}
-    warm_seconds = warm["seconds"]["warm_start"]
-    warm_updates = resolve(recipe).warm_start
-    assert warm_updates is not None
+    warm_start = resolve(study.recipe).warm_start
+    assert warm_start is not None
+    runs: dict[str, list[Path]] = {arm: [] for arm in ("warm start", *study.arms, CONTROL, SAME)}
+    runs["warm start"].append(out / "warm")
     for seed in SEEDS:
+        begin = {"seed": seed, "model": model}
         spent = []
-        for scheme, credit in SCHEMES.items():
-            report = play(
-                out / f"{scheme}-{seed}",
-                recipe,
-                **overrides,
-                **common,
-                seed=seed,
-                model=model,
-                warm_start=None,
-                title=f"Study: {scheme}",
-                credit=credit,
-            )
-            seconds = report["seconds"]
-            spent.append(sum(seconds[name] for name in ("rollout", "credit", "update")))
-        updates = round(warm_updates.updates * float(np.mean(spent)) / warm_seconds)
-        more = {"model": model, "warm_start": {"updates": updates}, "train": {"steps": 0}}
-        play(out / f"control-{seed}", recipe, **overrides, **common, **more, seed=seed)
+        for arm, changes in study.arms.items():
+            folder = out / f"{arm}-{seed}"
+            arguments = {"title": f"Study: {arm}", "warm_start": None, **begin, **changes}
+            seconds = play(folder, study.recipe, **common, **arguments)["seconds"]
+            spent.append(sum(seconds[name] for name in RL))
+            runs[arm].append(folder)
+        share = float(np.mean(spent)) / warm["seconds"]["warm_start"]
+        more = {"warm_start": {"updates": round(warm_start.updates * share)}, "train": {"steps": 0}}
+        runs[CONTROL].append(out / f"control-{seed}")
+        play(runs[CONTROL][-1], study.recipe, **common, **begin, **more)
     # The warm start's seed draws the warm start's demonstrations.
-    play(out / "same", recipe, **overrides, **common, **more)
-    return summarize(out)
+    play(out / "same", study.recipe, **common, model=model, **more)
+    runs[SAME].append(out / "same")
+    return runs
 
 
-def summarize(out: Path) -> dict[str, Any]:
-    """Success of every arm, and the paired differences between them."""
-    base = by_task(out / "warm")
-    arms: dict[str, list[dict[str, float]]] = {
-        arm: [by_task(out / f"{arm}-{seed}") for seed in SEEDS]
-        for arm in ("salt", "grpo", "control")
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known of a run."""
+
+    by_task: Mapping[str, Mapping[str, float]]
+    """`success`, `score` and `turns` of each task: means over its last evaluation's samples."""
+    per_step: Mapping[str, float]
+    """Means over the train steps: seconds of each phase, and `without_signal`, the share of groups
+    with equal outcomes, and `still_learned`, the share of these with an advantage that is not 0."""
+
+
+def read(folder: Path) -> Run:
+    """The figures of a finished run."""
+    run, recipe = store.open(folder), resolve(str(folder / "config.yaml"))
+    by_task: dict[str, dict[str, float]] = {"success": {}, "score": {}, "turns": {}}
+    for group in run.groups(f"eval-{recipe.train.steps:06d}-sampled"):
+        if group.valid:
+            values = [(float(bool(e.success)), e.score or 0.0, len(e.turns)) for e in group.valid]
+            for name, value in zip(by_task, np.mean(values, axis=0), strict=True):
+                by_task[name][group.task_id] = float(value)
+    count: Counter[str] = Counter()
+    for step in range(recipe.train.steps):
+        for group in run.groups(f"step-{step:06d}"):
+            count.update(signals(group))
+    steps = [row for row in run.metrics() if "step" in row]
+    per_step = {
+        name: float(np.mean([row[f"seconds/{name}"] for row in steps])) for name in RL if steps
     }
-    arms["warm start"] = [base]
-    arms["same demos"] = [by_task(out / "same")]
+    if count["all"]:
+        per_step["without_signal"] = count["without_signal"] / count["all"]
+        per_step["still_learned"] = count["still_learned"] / max(count["without_signal"], 1)
+    return Run(by_task, per_step)
+
+
+def signals(group: Group) -> list[str]:
+    """What a group counts as."""
+    if len({episode.score for episode in group.valid}) > 1:
+        return ["all"]
+    learned = any(np.any(episode.advantages) for episode in group.valid if episode.advantages)
+    return ["all", "without_signal", *(["still_learned"] if learned else [])]
+
+
+def summarize(runs: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+    """The figures of every arm, and the paired differences between them."""
+    found = {arm: [read(folder) for folder in folders] for arm, folders in runs.items()}
+    schemes = [arm for arm in found if arm not in ("warm start", CONTROL, SAME)]
+    pairs = [(arm, "warm start") for arm in found if arm != "warm start"]
+    pairs += [(arm, other) for arm in schemes for other in (CONTROL, SAME)]
+    pairs += [(arm, "grpo") for arm in schemes if arm != "grpo"]
     return {
-        "success": {
-            arm: {
-                "mean": _mean([np.mean(list(run.values())) for run in runs]),
-                "seeds": [float(np.mean(list(run.values()))) for run in runs],
-            }
-            for arm, runs in arms.items()
-        },
+        "arms": {arm: summarize_arm(runs) for arm, runs in found.items()},
         "differences": {
-            f"{first} - {second}": _difference(arms[first], arms[second])
-            for first, second in (
-                ("salt", "warm start"),
-                ("grpo", "warm start"),
-                ("control", "warm start"),
-                ("salt", "control"),
-                ("grpo", "control"),
-                ("salt", "same demos"),
-                ("salt", "grpo"),
-            )
+            f"{first} - {second}": {
+                what: difference(found[first], found[second], what) for what in ("success", "score")
+            }
+            for first, second in pairs
         },
     }
 
 
-def _mean(values: Sequence[Any]) -> float:
-    return float(np.mean(values))
+def summarize_arm(runs: Sequence[Run]) -> dict[str, Any]:
+    """Means over tasks and seeds, each seed's success, and what a train step came to."""
+    seeds = [{name: mean(tasks.values()) for name, tasks in run.by_task.items()} for run in runs]
+    means = {name: mean(seed[name] for seed in seeds) for name in seeds[0]}
+    steps = {name: mean(run.per_step[name] for run in runs) for name in runs[0].per_step}
+    return {**means, "seeds": [seed["success"] for seed in seeds], "per_step": steps}
 
 
-def _difference(
-    first: Sequence[Mapping[str, float]], second: Sequence[Mapping[str, float]]
-) -> dict[str, Any]:
-    tasks = sorted(set.intersection(*(set(run) for run in [*first, *second])))
-    gaps = [
-        _mean([run[task] for run in first]) - _mean([run[task] for run in second])
-        for task in tasks
-    ]
-    return {"mean": _mean(gaps), "ci95": interval(gaps), "tasks": len(tasks)}
+def difference(first: Sequence[Run], second: Sequence[Run], what: str) -> dict[str, Any]:
+    """Of two arms' means, paired by task."""
+    left, right = ([run.by_task[what] for run in runs] for runs in (first, second))
+    tasks = sorted(set.intersection(*(set(run) for run in [*left, *right])))
+    gaps = [mean(run[task] for run in left) - mean(run[task] for run in right) for task in tasks]
+    return {"mean": mean(gaps), "ci95": interval(gaps), "tasks": len(tasks)}
+
+
+def mean(values: Any) -> float:
+    """Of anything that can be iterated over."""
+    return float(np.mean(list(values)))
+
+
+def show(result: Mapping[str, Any]) -> None:
+    """The tables of the README."""
+    print("| arm | success | seeds | score | turns | seconds a step | equal outcomes | learned |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for arm, row in result["arms"].items():
+        seeds = ", ".join(f"{100 * share:.1f}" for share in row["seeds"])
+        step = row["per_step"]
+        cells = [arm, f"{row['success']:.1%}", seeds, f"{row['score']:.3f}", f"{row['turns']:.1f}"]
+        if step:
+            cells.append(" + ".join(f"{step[name]:.2f}" for name in RL))
+            cells += [f"{step['without_signal']:.0%}", f"{step['still_learned']:.0%}"]
+        print("| " + " | ".join([*cells, *[""] * (8 - len(cells))]) + " |")
+    print()
+    print("| difference, paired by task | success | score |")
+    print("| --- | --- | --- |")
+    for name, row in result["differences"].items():
+        cells = [
+            f"{100 * row[what]['mean']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+            for what in ("success", "score")
+            for low, high in [row[what]["ci95"]]
+        ]
+        print("| " + " | ".join([name, *cells]) + " |")
 
 
 def main() -> None:
-    """Run the study, print it, and write `study.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/study"))
-    parser.add_argument("--recipe", default="quickstart")
+    """Run a study, print it, and write `NAME.json` into its folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(STUDIES))
+    parser.add_argument("--out", type=Path, help="default runs/alfworld-study or runs/search-study")
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--force", action="store_true")
-    parser.add_argument("--json", action="store_true", help="print study.json as the last line")
+    parser.add_argument("--json", action="store_true", help="print the result as the last line")
     options = parser.parse_args()
+    study = STUDIES[options.name]
+    out = options.out or Path("runs") / study.folder
     if options.force:
-        shutil.rmtree(options.out, ignore_errors=True)
-    result = study(options.out, options.recipe, samples=options.samples)
-    (options.out / "study.json").write_text(json.dumps(result, indent=1) + "\n")
-    if options.json:
-        print(json.dumps({"name": "study", **result}))
-        return
-    for arm, shares in result["success"].items():
-        seeds = ", ".join(f"{share:.1%}" for share in shares["seeds"])
-        print(f"{arm:>10}  {shares['mean']:.1%}  (seeds: {seeds})")
-    for name, gap in result["differences"].items():
-        low, high = gap["ci95"]
-        print(f"{name:>22}  {100 * gap['mean']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]")
+        shutil.rmtree(out, ignore_errors=True)
+    result = {"name": options.name, **summarize(run(study, out, samples=options.samples))}
+    (out / f"{options.name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result)) if options.json else show(result)
 
 
 if __name__ == "__main__":

@@ -86,9 +86,7 @@ def long_prefix() -> Shape:
     policy = Policy(tiny.build_model(tokenizer, context=4096, seed=0), tokenizer)
     rng = random.Random(0)
     prefix = rng.choices(range(4, 280), k=SHARED)
-    ids = [
-        (*prefix, *rng.choices(range(4, 280), k=rng.randint(*OWN))) for _ in range(GROUP_SIZE)
-    ]
+    ids = [(*prefix, *rng.choices(range(4, 280), k=rng.randint(*OWN))) for _ in range(GROUP_SIZE)]
     return Shape(f"{SHARED} shared", policy, ids, [tuple(range(SHARED, len(s), 2)) for s in ids])
 
 
@@ -123,7 +121,7 @@ def seconds(shape: Shape, lot: Sequence[MicroBatch], score: Callable[..., Tensor
 
 def trimmed(policy: Policy, batch: MicroBatch) -> Tensor:
     """The product."""
-    return policy.run(batch).logprobs
+    return policy.run(batch)
 
 
 def full(policy: Policy, batch: MicroBatch) -> Tensor:
@@ -172,7 +170,7 @@ def _ordered(lot: Sequence[MicroBatch]) -> tuple[list[Sequence[int]], range]:
 
 def _parts(policy: Policy, batch: MicroBatch) -> Iterator[tuple[int, Tensor]]:
     sizes = [len(positions) for positions in batch.wanted]
-    return zip(batch.members, policy.run(batch).logprobs.split(sizes), strict=True)
+    return zip(batch.members, policy.run(batch).split(sizes), strict=True)
 
 
 def measure() -> Iterator[Row]:
