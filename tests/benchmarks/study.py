@@ -43,27 +43,26 @@ class Study:
 
     recipe: str
     """Whose warm start it is, and with which imitation goes on."""
-    arms: Mapping[str, Mapping[str, Any]]
-    """What each arm changes in that recipe; its name is a credit scheme's."""
+    arms: Mapping[str, str]
+    """Credit scheme -> the recipe it trains by."""
     folder: str
     """Where it goes in `runs/`."""
 
 
-def credits(*names: str) -> dict[str, dict[str, Any]]:
-    """An arm for each scheme that reads nothing but outcomes and states."""
-    return {name: {"credit": {"name": name}} for name in names}
-
-
 STUDIES = {
-    "quickstart": Study(recipe="quickstart", arms=credits("salt", "grpo"), folder="alfworld-study"),
+    "quickstart": Study(
+        recipe="quickstart",
+        arms=dict.fromkeys(("salt", "grpo"), "quickstart"),
+        folder="alfworld-study",
+    ),
     "credit": Study(
         recipe="quickstart",
-        arms=credits("salt", "grpo", "gigpo", "graphgpo", "crbc"),
+        arms=dict.fromkeys(("salt", "grpo", "gigpo", "graphgpo", "crbc"), "quickstart"),
         folder="alfworld-study",
     ),
     "search": Study(
         recipe="search-igpo-quick",
-        arms={"igpo": {}, "grpo": {"credit": {"name": "grpo"}, "rewards": {}}},
+        arms={"igpo": "search-igpo-quick", "grpo": "search-grpo-quick"},
         folder="search-study",
     ),
 }
@@ -89,10 +88,10 @@ def run(study: Study, out: Path, *, samples: int) -> dict[str, list[Path]]:
     for seed in SEEDS:
         begin = {"seed": seed, "model": model}
         spent = []
-        for arm, changes in study.arms.items():
+        for arm, recipe in study.arms.items():
             folder = out / f"{arm}-{seed}"
-            arguments = {"title": f"Study: {arm}", "warm_start": None, **begin, **changes}
-            seconds = play(folder, study.recipe, **common, **arguments)["seconds"]
+            scheme = {"title": f"Study: {arm}", "credit": {"name": arm}, "warm_start": None}
+            seconds = play(folder, recipe, **common, **begin, **scheme)["seconds"]
             spent.append(sum(seconds[name] for name in RL))
             runs[arm].append(folder)
         share = float(np.mean(spent)) / warm["seconds"]["warm_start"]
