@@ -65,7 +65,7 @@ def test_random_groups_equal_the_oracles(seed: int) -> None:
 @many
 @given(seeds)
 def test_random_groups_equal_crbc_of_the_oracle(seed: int) -> None:
-    groups = random_groups(seed, cut=0)
+    groups = random_groups(seed)
     for got, worked in zip(Crbc()(scored(*groups)).advantages, groups, strict=True):
         assert_near(got, oracle.crbc(walks(worked.episodes)), "crbc")
 
