@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentgym.envs.search.corpus import open_corpus
+from agentgym.envs.search.made import CORPORA
 from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin, open_retriever
-from agentgym.envs.search.world import load_world
 from agentgym.errors import AgentGymError, UsageError
 
 MAX_BODY_BYTES = 64 << 20
@@ -144,15 +144,15 @@ def serve(corpus: str, *, host: str, port: int, topk: int, retriever: str) -> in
     """Serve a corpus until Ctrl-C.
 
     Args:
-        corpus: a file of passages, or "gen1" for the fictional world.
+        corpus: a file of passages, or the name of one that is made here: "gen1" or "real1".
         port: 0 takes a free one.
 
     Raises:
         UsageError: there is no such corpus or retriever, or the port is taken.
     """
     plugin = make_plugin(retriever)
-    if corpus == "gen1":
-        opened = open_retriever(plugin, corpus, lambda: load_world().corpus)
+    if corpus in CORPORA:
+        opened = open_retriever(plugin, corpus, CORPORA[corpus])
     else:
         path = Path(corpus).expanduser()
         opened = open_retriever(plugin, str(path), lambda: open_corpus(path))

@@ -163,6 +163,14 @@ def test_wrong_input_is_named_in_one_line(case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_split_that_cannot_be_made_here_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AGENTGYM_SEARCH_DATA", raising=False)
+    with pytest.raises(UsageError, match="no questions for 'official/nq': set AGENTGYM_SEARCH_D"):
+        resolved("--env.eval", "official/nq", name="search-igpo-quick")
+
+
 def test_an_unknown_recipe_names_the_nearest_or_all() -> None:
     with pytest.raises(UsageError, match="unknown recipe 'coridor'; did you mean 'corridor'"):
         resolve("coridor")
