@@ -11,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentgym.envs.search.corpus import open_corpus
 from agentgym.envs.search.made import CORPORA
 from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin, open_retriever
-from agentgym.errors import AgentGymError, UsageError
+from agentgym.errors import AgentGymError, UsageError, boundary
 
 MAX_BODY_BYTES = 64 << 20
 """A longer request is refused unread."""
@@ -146,11 +147,13 @@ def serve(corpus: str, *, host: str, port: int, topk: int, retriever: str) -> in
     Args:
         corpus: a file of passages, or the name of one that is made here: "gen1" or "real1".
         port: 0 takes a free one.
+        retriever: a plug-in's name, or as YAML `{name: ..., ...}` with its settings.
 
     Raises:
         UsageError: there is no such corpus or retriever, or the port is taken.
     """
-    plugin = make_plugin(retriever)
+    with boundary(UsageError, f"retriever '{retriever}'"):
+        plugin = make_plugin(yaml.safe_load(retriever) if "{" in retriever else retriever)
     if corpus in CORPORA:
         opened = open_retriever(plugin, corpus, CORPORA[corpus])
     else:

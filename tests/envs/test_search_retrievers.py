@@ -424,6 +424,9 @@ def test_a_server_of_a_file_runs_from_the_command_line(tmp_path: Path) -> None:
     [
         (["no-such-file.jsonl"], "there is no corpus file 'no-such-file.jsonl'"),
         (["gen1", "--retriever", "bm26"], "unknown retriever 'bm26'"),
+        (["gen1", "--retriever", "{name: bm25s, b: 2}"], "retriever 'bm25s', setting 'b': "),
+        (["gen1", "--retriever", "{name: dense}"], "retriever 'dense', setting 'model': "),
+        (["gen1", "--retriever", "{name"], "retriever '{name': ParserError"),
         (["gen1", "--port", "99999"], "cannot listen on 127.0.0.1:99999"),
     ],
 )
