@@ -136,6 +136,7 @@ retrievers = Registry(
     "retriever",
     {
         "bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s",
+        "dense": "agentgym.envs.search.retrievers.dense:Dense",
         "http": "agentgym.envs.search.retrievers.http:Http",
         "tantivy": "agentgym.envs.search.retrievers.disk:Tantivy",
     },

@@ -9,7 +9,7 @@ import torch
 
 from agentgym import registry
 from agentgym.env import env_class
-from agentgym.errors import UsageError, unknown
+from agentgym.errors import UsageError, boundary, unknown
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
@@ -31,6 +31,8 @@ def check_recipe(recipe: Recipe) -> None:
     found = env_class(recipe.env.id)
     for split in (recipe.env.train, recipe.env.eval):
         if split not in found.splits():
+            with boundary(UsageError, f"split '{split}' of '{recipe.env.id}'"):
+                found.panel(split)  # may say more: which files or packages are missing
             raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
     if recipe.env.args:
         try:

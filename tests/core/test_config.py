@@ -38,6 +38,7 @@ def test_every_recipe_that_ships_is_sound_and_says_what_it_is(name: str) -> None
     assert recipe.title
     assert recipe.note
     assert recipe.env.eval in env_class(recipe.env.id).splits()
+    assert recipe.note.startswith("not yet run on a GPU") == ("Qwen" in recipe.model.path)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -163,10 +164,18 @@ def test_wrong_input_is_named_in_one_line(case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_split_that_cannot_be_made_here_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AGENTGYM_SEARCH_DATA", raising=False)
+    with pytest.raises(UsageError, match="no questions for 'official/nq': set AGENTGYM_SEARCH_D"):
+        resolved("--env.eval", "official/nq", name="search-igpo-quick")
+
+
 def test_an_unknown_recipe_names_the_nearest_or_all() -> None:
     with pytest.raises(UsageError, match="unknown recipe 'coridor'; did you mean 'corridor'"):
         resolve("coridor")
-    with pytest.raises(UsageError, match="unknown recipe 'zzz'; known: alfworld-grpo-1.5b, "):
+    with pytest.raises(UsageError, match="unknown recipe 'zzz'; known: alfworld-crbc-1.5b, "):
         resolve("zzz")
     with pytest.raises(UsageError, match="unknown recipe 'no/such.yaml'"):
         resolve("no/such.yaml")
