@@ -116,8 +116,10 @@ rewards = Registry(
 losses = Registry(
     "loss",
     {
+        "a2tgpo": "agentgym.trainers.loss:A2tgpoLoss",
         "cispo": "agentgym.trainers.loss:CispoLoss",
         "dapo": "agentgym.trainers.loss:DapoLoss",
+        "grpo_c": "agentgym.trainers.loss:GrpoCLoss",
         "gspo": "agentgym.trainers.loss:GspoLoss",
         "gspo_token": "agentgym.trainers.loss:GspoTokenLoss",
         "ppo": "agentgym.trainers.loss:PpoLoss",
