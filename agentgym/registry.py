@@ -111,6 +111,7 @@ rewards = Registry(
     {
         "information_gain": "agentgym.trainers.rewards.information_gain:InformationGain",
         "invalid_action": "agentgym.trainers.rewards.invalid_action:InvalidAction",
+        "overlong": "agentgym.trainers.rewards.overlong:Overlong",
     },
 )
 losses = Registry(
