@@ -92,7 +92,7 @@ class Aggregated(BaseModel):
 class PpoLoss(Aggregated):
     """The clipped surrogate of PPO, with an upper bound of its own (clip-higher).
 
-    Source: Schulman et al. 2017 (1707.06347), equation 7; DAPO (2503.14476), section 3.1.
+    Source: Schulman et al. 2017 (1707.06347); DAPO (2503.14476), clip-higher.
     """
 
     clip_low: float = Field(default=0.2, gt=0, lt=1)
@@ -111,8 +111,8 @@ class PpoLoss(Aggregated):
 class DapoLoss(PpoLoss):
     """PPO's surrogate with DAPO's bounds, and the mean over all tokens of the step.
 
-    Source: DAPO (2503.14476), sections 3.1 and 3.3. Its recipe's code also stops a loss at ten
-    times its advantage (dual clip), which the paper does not have; left out.
+    Source: DAPO (2503.14476), clip-higher and token-level loss. Its recipe's code also stops a
+    loss at ten times its advantage (dual clip), which is not PPO's; left out.
     """
 
     clip_high: float = Field(default=0.28, gt=0)
@@ -125,7 +125,7 @@ class GspoTokenLoss(PpoLoss):
     policy sampled in it (the environment's take no part), and so all are clipped or none where
     the advantages agree in sign; but a token's gradient goes through its own logprob alone.
 
-    Source: GSPO (2507.18071), equations 13 to 17; bounds of section 5.1.
+    Source: GSPO (2507.18071), GSPO-token, with the bounds of its experiments.
     """
 
     reads_sequences: ClassVar[bool] = True
@@ -190,8 +190,8 @@ class A2tgpoLoss(GrpoCLoss):
 class CispoLoss(Aggregated):
     """Policy gradient under a clipped importance weight: no token ever loses its gradient.
 
-    Source: MiniMax-M1 (2506.13585), equations 4 and 5. The paper sets no lower bound and tunes
-    the upper one without naming it; 0.2 is the default of the common implementation.
+    Source: MiniMax-M1 (2506.13585). The paper sets no lower bound and tunes the upper one without
+    naming it; 0.2 is the default of the common implementation.
     """
 
     clip_low: float = Field(default=1.0, gt=0, le=1)
