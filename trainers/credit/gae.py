@@ -105,7 +105,8 @@ def spoken_rewards(rewards: FloatArray, sizes: IntArray, layout: Layout) -> Floa
     # Place -1, before all, reads a last entry that belongs to no episode.
     owner = np.append(episodes[spoke], -1)[place]
     kept = owner == episodes
-    return np.bincount(place[kept], weights=rewards[kept], minlength=int(spoke.sum()))
+    sums = np.bincount(place[kept], weights=rewards[kept], minlength=int(spoke.sum()))
+    return sums.astype(np.float64)
 
 
 def credited_tokens(
