@@ -43,7 +43,12 @@ def check_recipe(recipe: Recipe) -> None:
         make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
     check_channels(config.channels(recipe), credit)
-    make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
+    loss = make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
+    if loss.reads_clip_scales and credit([]).clip_scales is None:
+        raise UsageError(
+            f"loss {recipe.loss.name} clips each turn as its credit says, but credit scheme "
+            f"{recipe.credit.name} does not say; use credit a2tgpo, or loss grpo_c"
+        )
     curriculum = recipe.curriculum
     make_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
     shared = {"train.tasks_per_step": recipe.train.tasks_per_step}

@@ -130,6 +130,10 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "loss": (("--loss.name", "pop"), "unknown loss 'pop'; did you mean 'ppo'?"),
     "key of a loss": (("--loss.clip_hi", "0.3"), "did you mean 'loss.clip_high'?"),
+    "loss without its credit": (
+        ("--loss.name", "a2tgpo"),
+        "credit scheme salt does not say; use credit a2tgpo, or loss grpo_c",
+    ),
     "curriculum": (("--curriculum.name", "unifrom"), "did you mean 'uniform'?"),
     "reward": (
         ("--rewards.information_gian.into", "turn"),
