@@ -1,8 +1,8 @@
 """Learning claims: from one warm start several arms and more imitation go on, three seeds each.
 
-More imitation goes on for as long as RL took, on demonstrations drawn afresh with each seed, as
-many as the warm start had. Once it also goes on with the warm start's own, since RL gets no new
-demonstrations either.
+More imitation goes on for as long as RL took with the first seed, on demonstrations drawn afresh
+with each seed, as many as the warm start had. Once it also goes on with the warm start's own, since
+RL gets no new demonstrations either.
 
 Every run is evaluated on the same tasks, so the comparisons are paired by task; a task's figure is
 its mean over seeds and samples. The intervals are over tasks: three seeds are too few for an
@@ -85,6 +85,7 @@ def run(study: Study, out: Path, *, samples: int) -> dict[str, list[Path]]:
     assert warm_start is not None
     runs: dict[str, list[Path]] = {arm: [] for arm in ("warm start", *study.arms, CONTROL, SAME)}
     runs["warm start"].append(out / "warm")
+    updates = None
     for seed in SEEDS:
         begin = {"seed": seed, "model": model}
         spent = []
@@ -94,8 +95,10 @@ def run(study: Study, out: Path, *, samples: int) -> dict[str, list[Path]]:
             seconds = play(folder, recipe, **common, **begin, **scheme)["seconds"]
             spent.append(sum(seconds[name] for name in RL))
             runs[arm].append(folder)
-        share = float(np.mean(spent)) / warm["seconds"]["warm_start"]
-        more = {"warm_start": {"updates": round(warm_start.updates * share)}, "train": {"steps": 0}}
+        if updates is None:  # every seed does the same
+            share = float(np.mean(spent)) / warm["seconds"]["warm_start"]
+            updates = round(warm_start.updates * share)
+        more = {"warm_start": {"updates": updates}, "train": {"steps": 0}}
         runs[CONTROL].append(out / f"control-{seed}")
         play(runs[CONTROL][-1], study.recipe, **common, **begin, **more)
     # The warm start's seed draws the warm start's demonstrations.
