@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import resource
 import shutil
 import sys
@@ -50,6 +51,8 @@ WRITTEN = {
     *("report.json", "report.md", "curve.png"),
 }
 """All that a run writes into its folder; a folder with anything else in it is never deleted."""
+OF_A_STEP = re.compile(r"(?P<kind>step|eval)-(?P<number>\d+)(-.+)?")
+"""Episode files, without their ending, that a step or an evaluation before it wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +139,12 @@ def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"'{folder}' is a file; a run needs a folder")
-    if not folder.exists() or not any(folder.iterdir()):
+    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    whole = [name for name in found if not _is_torn(name)]
+    if not whole:
         return None
     path = folder / "config.yaml"
-    strangers = sorted(path.name for path in folder.iterdir() if path.name not in WRITTEN)
+    strangers = [name for name in whole if name not in WRITTEN]
     if not path.is_file() or strangers:
         what = f"'{strangers[0]}' in it is no part of a run" if strangers else "it holds no run"
         raise UsageError(f"'{folder}' is not empty and {what}; choose another folder")
@@ -152,6 +157,12 @@ def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
             f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
         )
     return None
+
+
+def _is_torn(name: str) -> bool:
+    """Whether the file is one of a run's that a kill left half-written under a temporary name."""
+    torn = store.TEMPORARY.fullmatch(name)
+    return torn is not None and torn["name"] in WRITTEN
 
 
 def _begin(folder: Path, recipe: Recipe) -> None:
@@ -382,8 +393,12 @@ def _forget_after(folder: Path, first: int) -> None:
     ]
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
     for path in run.files():
-        kind, number = path.stem.split("-")[:2]
-        if (kind == "step" and int(number) >= first) or (kind == "eval" and int(number) > first):
+        found = OF_A_STEP.fullmatch(path.stem)
+        # An evaluation is that of the model before the step of its number.
+        if found and int(found["number"]) >= first + (found["kind"] == "eval"):
+            path.unlink()
+    for path in folder.iterdir():
+        if _is_torn(path.name):
             path.unlink()
 
 
