@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -39,6 +37,7 @@ from agentgym.trainers.config import Recipe
 from agentgym.trainers.control import run_control
 from agentgym.trainers.evaluate import evaluate, figures, greedy
 from agentgym.trainers.imitate import build_model, imitate
+from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.step import Trainer, train_step
@@ -175,7 +174,6 @@ def _begin(folder: Path, recipe: Recipe) -> None:
 
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
-    began = time.monotonic()
     torch.manual_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()
     panels = Panels.load(recipe)
@@ -190,12 +188,11 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     first = 0 if found is None else checkpoint.check(found)
     if world.leads:
         _forget_after(folder, -1 if found is None else first)
+        _note(folder, {"phase": "begin"})
     with stoppable(world) as stop:
         finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
-    peak = world.sum_floats({"gb": _peak_rss_gb()})["gb"]
     if world.leads:
-        seconds = time.monotonic() - began
-        _note(folder, {"phase": "wall", "seconds": seconds, "peak_rss_gb": peak})
+        _note(folder, {"phase": "end"})
         if finished:
             report.write(folder)
 
@@ -233,6 +230,7 @@ def _run(
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
             run_control(trainer, panels, folder)
+        _note_memory(world, folder)
     finally:
         asyncio.run(pool.close())
     return finished
@@ -376,9 +374,17 @@ def _is_evaluated(folder: Path, step: int, paths: Iterable[Path]) -> bool:
 
 
 def _note(folder: Path, row: Mapping[str, Any]) -> None:
-    """Append a line to `metrics.jsonl`."""
+    """Append a line to `metrics.jsonl`, with the time of day as seconds since 1970."""
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(row) + "\n")
+        handle.write(json.dumps({**row, "unix_seconds": time.time()}) + "\n")
+
+
+def _note_memory(world: World, folder: Path) -> None:
+    """Note the memory of all processes while the pools' workers still live."""
+    world.wait()
+    if world.leads:
+        _note(folder, {"phase": "memory", "peak_rss_gb": peak_rss_gb()})
+    world.wait()
 
 
 def _forget_after(folder: Path, first: int) -> None:
@@ -400,9 +406,3 @@ def _forget_after(folder: Path, first: int) -> None:
     for path in folder.iterdir():
         if _is_torn(path.name):
             path.unlink()
-
-
-def _peak_rss_gb() -> float:
-    """The largest resident size of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
