@@ -212,7 +212,7 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
     """Credit the stored steps with these schemes.
 
     Raises:
-        StoreError: no train step is stored, or one without advantages.
+        StoreError: no train step is stored, or one without advantages, or no valid episode.
         UsageError: a scheme reads what the run did not record.
     """
     places: list[Place] = []
@@ -228,6 +228,8 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
             credited = apply(scheme, groups, processes=recipe.processes)
             values += chain.from_iterable(chain.from_iterable(credited.advantages))
             noted.append(credited.metrics)
+    if not places:
+        raise StoreError(f"no valid episodes in these train steps of '{run.folder}'")
     columns = (
         Column(scheme=scheme, advantages=np.array(values), metrics=_mean(noted))
         for scheme, values, noted in zip(schemes, found, metrics, strict=True)
@@ -247,10 +249,13 @@ def graph_of(
 
     Raises:
         UsageError: there is no such group, or the scheme reads what the run did not record.
+        StoreError: the group has no valid episode.
     """
     groups = read_step(run, recipe, step)
     if not 0 <= group < len(groups):
         raise UsageError(f"step {step} has no group {group}; it has {len(groups)}, from 0")
+    if not groups[group].members:
+        raise StoreError(f"no valid episodes in group {group} of step {step}")
     credited = apply(scheme, groups, processes=recipe.processes)
     data = draw(scheme.credit, groups[group], credited.advantages[group])
     return data, credited.metrics, groups[group].task_id
