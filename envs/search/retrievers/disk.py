@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -30,7 +31,7 @@ class Tantivy(BaseModel):
     """BM25 with tantivy's constants (k1 1.2, b 0.75) over the same words as `bm25s`.
 
     The index holds the passages too, so neither it nor the corpus is held in memory. It is built
-    once and kept in the cache folder, by the hash of the corpus.
+    once and kept in the cache folder, by the hash of the corpus; a damaged one is built anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +48,8 @@ class Tantivy(BaseModel):
         """The stored index of the corpus, or a new one."""
         folder = cache_folder() / f"tantivy-{FORMAT}-{metadata.version('tantivy')}-{corpus.hash}"
         with boundary(EnvError, f"index '{folder}'"):
-            if not folder.is_dir():
+            if not _is_sound(folder):
+                shutil.rmtree(folder, ignore_errors=True)
                 with stored(folder) as made:
                     _build(corpus, made)
             return TantivyRetriever(tantivy.Index.open(str(folder)))
@@ -83,6 +85,15 @@ class TantivyRetriever:
     def _passage(self, where: Any) -> Passage:
         id_, contents = json.loads(bytes(self._searcher.doc(where).get_first(PASSAGE)))
         return Passage(id=id_, contents=contents)
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether an index is there that opens; its files' own checksums are not read."""
+    try:
+        TantivyRetriever(tantivy.Index.open(str(folder)))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _build(corpus: Corpus, folder: Path) -> None:
