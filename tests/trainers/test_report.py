@@ -220,12 +220,12 @@ def test_groups_are_counted_by_the_reason_they_were_dropped_for() -> None:
 
 def test_the_total_counts_a_killed_part_up_to_what_was_kept_of_it() -> None:
     """Two steps noted at 5 s and 9 s, a kill, an hour of nothing, and 20 s to the end."""
-    killed = [
+    killed: list[dict[str, Any]] = [
         {"phase": "begin", "unix_seconds": 100.0},
         {"step": 0, "seconds/rollout": 4.0, "unix_seconds": 105.0},
         {"step": 1, "seconds/rollout": 3.0, "unix_seconds": 109.0},
     ]
-    resumed = [
+    resumed: list[dict[str, Any]] = [
         {"phase": "begin", "unix_seconds": 3700.0},
         {"phase": "seconds", "control": 2.0, "unix_seconds": 3708.0},
         {"phase": "seconds", "control": 1.0},
