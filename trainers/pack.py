@@ -26,6 +26,8 @@ class TrainSequence:
     """Parallel to `trained`."""
     advantages: tuple[float, ...]
     """Parallel to `trained`: the token's own advantage, or its turn's."""
+    clip_scales: tuple[float, ...] | None = None
+    """Parallel to `trained`: its turn's, where the credit scheme gives one."""
 
 
 def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
@@ -79,7 +81,25 @@ def by_episode(
     return found
 
 
-def pack(episodes: Iterable[Episode], *, mask_truncated: bool) -> list[TrainSequence]:
+def clip_scales(
+    groups: Sequence[Group], credited: Credited
+) -> dict[EpisodeId, tuple[float, ...]] | None:
+    """What credit has to say on the clipping range of each turn, by episode."""
+    if credited.clip_scales is None:
+        return None
+    return {
+        episode.id: scales
+        for group, rows in zip(groups, credited.clip_scales, strict=True)
+        for episode, scales in zip(group.valid, rows, strict=True)
+    }
+
+
+def pack(
+    episodes: Iterable[Episode],
+    *,
+    mask_truncated: bool,
+    scales: Mapping[EpisodeId, tuple[float, ...]] | None = None,
+) -> list[TrainSequence]:
     """One sequence per segment that has a trained token.
 
     Every sampled token of a turn, thought and end token included, gets the turn's advantage, or
@@ -87,6 +107,7 @@ def pack(episodes: Iterable[Episode], *, mask_truncated: bool) -> list[TrainSequ
 
     Args:
         mask_truncated: leave out turns that were cut by the token limit.
+        scales: each turn's clip scale; see `clip_scales`.
     """
     sequences = []
     for episode in episodes:
@@ -94,6 +115,10 @@ def pack(episodes: Iterable[Episode], *, mask_truncated: bool) -> list[TrainSequ
             continue
         for segment in range(episode.turns[-1].segment + 1 if episode.turns else 0):
             sequence = _pack_segment(episode, segment, mask_truncated=mask_truncated)
+            if scales is not None:
+                by_turn = scales[episode.id]
+                by_token = tuple(by_turn[turn] for turn in sequence.turns)
+                sequence = replace(sequence, clip_scales=by_token)
             if sequence.trained:
                 sequences.append(sequence)
     return sequences

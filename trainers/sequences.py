@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agentgym.errors import UsageError
 from agentgym.trainers.aggregate import Counts, token_weight
 from agentgym.trainers.loss import Loss
 from agentgym.trainers.pack import TrainSequence
@@ -22,8 +23,6 @@ class Sequences:
     """The episodes of this process's part of an update, each with all its trained tokens."""
 
     counts: Counts
-    numbers: Mapping[EpisodeId, int]
-    """From 0."""
     weights: Mapping[EpisodeId, float]
     """What each trained token of the episode counts in the step's loss."""
     log_ratios: Mapping[EpisodeId, float] | None
@@ -33,7 +32,17 @@ class Sequences:
     def of(
         cls, packed: Sequence[TrainSequence], loss: Loss, *, policy: Policy, world: World
     ) -> Sequences:
-        """Count and weigh; every process must call it, whatever it has packed."""
+        """Count and weigh; every process must call it, whatever it has packed.
+
+        Raises:
+            UsageError: the loss wants one advantage an episode, and some process has an episode
+                with several. No micro-batch could tell, as it may hold a part of the episode.
+        """
+        if loss.one_advantage and world.any(_are_several(packed)):
+            raise UsageError(
+                "the loss has one advantage an episode, but the credit scheme gave turns of one "
+                "episode different ones; for GSPO use loss gspo_token"
+            )
         sizes: defaultdict[EpisodeId, int] = defaultdict(int)
         for sequence in packed:
             sizes[sequence.episode] += len(sequence.trained)
@@ -42,7 +51,6 @@ class Sequences:
         counts = Counts(num_tokens=total["tokens"], num_sequences=total["sequences"])
         return cls(
             counts=counts,
-            numbers={episode: number for number, episode in enumerate(sizes)},
             weights={
                 episode: token_weight(loss.aggregation, size, counts, horizon=loss.horizon)
                 for episode, size in sizes.items()
@@ -53,6 +61,17 @@ class Sequences:
     def flat(self, values: Mapping[EpisodeId, float], packed: Sequence[TrainSequence]) -> Tensor:
         """A value of each trained token's episode, `[E]`."""
         return torch.tensor([values[s.episode] for s in packed for _ in s.trained])
+
+
+def _are_several(packed: Sequence[TrainSequence]) -> bool:
+    """Whether trained tokens of one episode have different advantages."""
+    first: dict[EpisodeId, float] = {}
+    # Equal ones are equal to the last bit: they were copied.
+    return any(
+        advantage != first.setdefault(sequence.episode, advantage)
+        for sequence in packed
+        for advantage in sequence.advantages
+    )
 
 
 def _log_ratios(

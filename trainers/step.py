@@ -31,7 +31,7 @@ from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.keep import carries_credit, is_informative
 from agentgym.trainers.loss import Entries, Loss, kl_to_reference
 from agentgym.trainers.metrics import describe, join
-from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack
+from agentgym.trainers.pack import TrainSequence, assign, clip_scales, count_reencoded, pack
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
@@ -135,7 +135,8 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # nothing to teach, so it is left out of the pass and of the mean.
     kept = [group for group in groups if _is_kept(trainer, group)]
     episodes = chain.from_iterable(group.valid for group in kept)
-    sequences = pack(episodes, mask_truncated=config.mask_truncated)
+    scales = clip_scales(groups, credited)
+    sequences = pack(episodes, mask_truncated=config.mask_truncated, scales=scales)
     # Means are over the whole step on all processes: what a token counts does not depend on
     # where it was packed.
     wholes = Sequences.of(sequences, trainer.loss, policy=policy, world=world)
@@ -216,11 +217,13 @@ def _credit(trainer: Trainer, scored: Sequence[ScoredGroup]) -> Credited:
     whole = [group for groups in zip(*parts, strict=True) for group in groups]
     credited = trainer.credit(whole)
     tokens, targets = credited.token_advantages, credited.value_targets
+    scales = credited.clip_scales
     return replace(
         credited,
         advantages=tuple(world.share(credited.advantages)),
         token_advantages=None if tokens is None else tuple(world.share(tokens)),
         value_targets=None if targets is None else tuple(world.share(targets)),
+        clip_scales=None if scales is None else tuple(world.share(scales)),
     )
 
 
@@ -250,7 +253,11 @@ def _entries(
     def flat(values: Sequence[Sequence[float]]) -> torch.Tensor:
         return torch.tensor(list(chain.from_iterable(values)), device=device)
 
-    reference = log_ratios = None
+    reference = log_ratios = scales = None
+    if trainer.loss.reads_clip_scales:
+        scales = flat([sequence.clip_scales or () for sequence in sequences])
+    turns = [(i, turn) for i, sequence in enumerate(sequences) for turn in sequence.turns]
+    number = {turn: n for n, turn in enumerate(dict.fromkeys(turns))}
     if wholes.log_ratios is not None:
         log_ratios = wholes.flat(wholes.log_ratios, sequences).to(device)
     if trainer.reference is not None and trainer.recipe.train.kl > 0:
@@ -262,7 +269,8 @@ def _entries(
         ref_logprobs_E=reference,
         advantages_E=flat([sequence.advantages for sequence in sequences]),
         weights_E=wholes.flat(wholes.weights, sequences).to(device),
-        sequences_E=wholes.flat(wholes.numbers, sequences).to(device),
+        turns_E=torch.tensor([number[turn] for turn in turns], device=device),
+        clip_scales_E=scales,
         log_ratios_E=log_ratios,
     )
 

@@ -9,12 +9,11 @@ from typing import Any, ClassVar, Literal, cast
 from agentgym.env import TurnEnv
 from agentgym.envs.search.corpus import Corpus, Passage, open_corpus
 from agentgym.envs.search.expert import Researcher
+from agentgym.envs.search.made import CORPORA, made_panel, made_splits, title_of
 from agentgym.envs.search.official import corpus_file, find_splits, official_panel
 from agentgym.envs.search.prompt import NO_CALL, SYSTEM_PROMPT, parse_call, read_call, show
 from agentgym.envs.search.retrievers import make_plugin, open_retriever
 from agentgym.envs.search.reward import exact_match, word_f1
-from agentgym.envs.search.tasks import SIZES, load_panel
-from agentgym.envs.search.world import load_world
 from agentgym.errors import UsageError
 from agentgym.panel import Panel
 from agentgym.types import Observation, Outcome, Parsed
@@ -67,17 +66,17 @@ class Search(TurnEnv):
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
-        """The generated panels, and the official ones whose files are there."""
-        return (*SIZES, *find_splits())
+        """The panels that can be made here, and the official ones whose files are there."""
+        return (*made_splits(), *find_splits())
 
     @classmethod
     def panel(cls, split: str) -> Panel:
-        """A generated panel, or `official/...`: a user's own file of questions.
+        """A panel made here, or `official/...`: a user's own file of questions.
 
         Raises:
-            UsageError: there is no such split.
+            UsageError: there is no such split, or what it is made from is missing.
         """
-        return official_panel(split) if split.startswith("official/") else load_panel(split)
+        return official_panel(split) if split.startswith("official/") else made_panel(split)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -93,8 +92,9 @@ class Search(TurnEnv):
 
     def _find_corpus(self) -> tuple[str, Callable[[], Corpus]]:
         """A name for the corpus to search in now, and what gives it."""
-        if self._corpus is None and self.task.public.get("corpus") == "gen1":
-            return "gen1", lambda: load_world().corpus
+        made = str(self.task.public.get("corpus"))
+        if self._corpus is None and made in CORPORA:
+            return made, CORPORA[made]
         path = corpus_file() if self._corpus is None else Path(self._corpus).expanduser()
         return str(path), lambda: open_corpus(path)
 
@@ -149,7 +149,8 @@ class Search(TurnEnv):
             return f"<search>{self.task.public['question']}</search>"
         for number in cast("list[str]", self.task.secret.get("path", [])):
             if number not in self.read:
-                return f"<search>{load_world().things[int(number)].name}</search>"
+                title = title_of(str(self.task.public["corpus"]), number)
+                return f"<search>{title}</search>"
         return f"<answer>{self.accepted[0]}</answer>"
 
     def demonstrator(self, *, seed: int) -> Researcher:

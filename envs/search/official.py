@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,11 @@ def find_splits() -> tuple[str, ...]:
 def official_panel(split: str) -> Panel:
     """The questions of a file, in its order.
 
+    No row is left out unsaid: figures over fewer questions would pass for those of the whole file.
+
     Raises:
-        UsageError: there is no such file, or a row has no question or no answer.
+        UsageError: there is no such file, or a row has no question or no answer; the message says
+            which one, and how many have no answer.
     """
     files = _question_files()
     if split not in files:
@@ -78,26 +82,35 @@ def official_panel(split: str) -> Panel:
 @cache
 def _read_panel(split: str, file: Path) -> Panel:
     """Read once per process."""
-    rows = _parquet_rows(file) if file.suffix == ".parquet" else _json_rows(file)
+    rows = list(_parquet_rows(file) if file.suffix == ".parquet" else _json_rows(file))
+    without = [where for where, row in rows if isinstance(row, Mapping) and not find_answers(row)]
+    if without:
+        raise UsageError(
+            f"{without[0]}: no answer in 'golden_answers' or 'reward_model'; {len(without)} of "
+            f"{len(rows)} rows have none: take them out, and the panel is one of its own"
+        )
     tasks = tuple(
-        make_task(split, index, row, where=f"{file}, row {index}") for index, row in enumerate(rows)
+        make_task(split, index, row, where=where) for index, (where, row) in enumerate(rows)
     )
     if not tasks:
         raise UsageError(f"'{file}' has no questions")
     return Panel(name=split, env=ENV_ID, tasks=tasks)
 
 
-def _json_rows(file: Path) -> Iterator[Any]:
+def _json_rows(file: Path) -> Iterator[tuple[str, Any]]:
+    """Where each row stands, and the row."""
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
+                where = f"{file}:{number}"
                 try:
-                    yield json.loads(line)
+                    yield where, json.loads(line)
                 except ValueError as error:
-                    raise UsageError(f"{file}:{number}: no JSON: {error}") from error
+                    raise UsageError(f"{where}: no JSON: {error}") from error
 
 
-def _parquet_rows(file: Path) -> Iterator[Any]:
+def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
+    """Where each row stands, and the row; the first is row 0, as pandas counts them."""
     import pyarrow
     import pyarrow.parquet
 
@@ -105,8 +118,10 @@ def _parquet_rows(file: Path) -> Iterator[Any]:
     try:
         with pyarrow.parquet.ParquetFile(file) as source:
             columns = [name for name in source.schema_arrow.names if name in wanted]
-            for batch in source.iter_batches(columns=columns):
-                yield from batch.to_pylist()
+            batches = source.iter_batches(columns=columns)
+            rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+            for index, row in enumerate(rows):
+                yield f"{file}, row {index}", row
     except (OSError, pyarrow.ArrowException) as error:
         raise UsageError(f"cannot read '{file}': {error}") from error
 
@@ -118,14 +133,11 @@ def make_task(split: str, index: int, row: Any, *, where: str) -> Task:
     one is missing.
 
     Raises:
-        UsageError: the row has no question, or no answer that says anything.
+        UsageError: the row has no question.
     """
     question = row.get("question") if isinstance(row, Mapping) else None
     if not isinstance(question, str) or not question.strip():
         raise UsageError(f"{where}: no 'question'")
-    answers = find_answers(row)
-    if not answers:
-        raise UsageError(f"{where}: no answer in 'golden_answers' or 'reward_model'")
     text = question.strip()
     return Task(
         id=f"{split}/{index:06d}",
@@ -136,7 +148,7 @@ def make_task(split: str, index: int, row: Any, *, where: str) -> Task:
             "question": text if text.endswith("?") else f"{text}?",
             "corpus": "official",
         },
-        secret={"answers": answers},
+        secret={"answers": find_answers(row)},
     )
 
 

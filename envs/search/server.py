@@ -12,12 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentgym.envs.search.corpus import open_corpus
+from agentgym.envs.search.made import CORPORA
 from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin, open_retriever
-from agentgym.envs.search.world import load_world
-from agentgym.errors import AgentGymError, UsageError
+from agentgym.errors import AgentGymError, UsageError, boundary
 
 MAX_BODY_BYTES = 64 << 20
 """A longer request is refused unread."""
@@ -147,15 +148,17 @@ def serve(corpus: str, *, host: str, port: int, topk: int, retriever: str) -> in
     """Serve a corpus until Ctrl-C.
 
     Args:
-        corpus: a file of passages, or "gen1" for the fictional world.
+        corpus: a file of passages, or the name of one that is made here: "gen1" or "real1".
         port: 0 takes a free one.
+        retriever: a plug-in's name, or as YAML `{name: ..., ...}` with its settings.
 
     Raises:
         UsageError: there is no such corpus or retriever, or the port is taken.
     """
-    plugin = make_plugin(retriever)
-    if corpus == "gen1":
-        opened = open_retriever(plugin, corpus, lambda: load_world().corpus)
+    with boundary(UsageError, f"retriever '{retriever}'"):
+        plugin = make_plugin(yaml.safe_load(retriever) if "{" in retriever else retriever)
+    if corpus in CORPORA:
+        opened = open_retriever(plugin, corpus, CORPORA[corpus])
     else:
         path = Path(corpus).expanduser()
         opened = open_retriever(plugin, str(path), lambda: open_corpus(path))

@@ -41,6 +41,7 @@ def test_every_recipe_that_ships_is_sound_and_says_what_it_is(name: str) -> None
     assert recipe.title
     assert recipe.note
     assert recipe.env.eval in env_class(recipe.env.id).splits()
+    assert recipe.note.startswith("not yet run on a GPU") == ("Qwen" in recipe.model.path)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -132,6 +133,10 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "loss": (("--loss.name", "pop"), "unknown loss 'pop'; did you mean 'ppo'?"),
     "key of a loss": (("--loss.clip_hi", "0.3"), "did you mean 'loss.clip_high'?"),
+    "loss without its credit": (
+        ("--loss.name", "a2tgpo"),
+        "credit scheme salt does not say; use credit a2tgpo, or loss grpo_c",
+    ),
     "curriculum": (("--curriculum.name", "unifrom"), "did you mean 'uniform'?"),
     "reward": (
         ("--rewards.information_gian.into", "turn"),
@@ -173,8 +178,8 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         "task '10': secret 'answers' must be",
     ),
     "one advantage": (
-        ("--loss.name", "saying_one:OneAdvantage"),
-        "loss saying_one:OneAdvantage has one advantage an episode, but credit scheme salt gives",
+        ("--loss.name", "gspo"),
+        "loss gspo has one advantage an episode, but credit scheme salt gives turns .* gspo_token",
     ),
     "uneven share": (
         ("--processes", "3"),
@@ -226,10 +231,18 @@ def test_what_gives_turns_their_own_advantage_is_known_before_the_run(name: str)
     assert tells_turns_apart(registry.credits.make(name)) == (name not in EPISODES_ALIKE)
 
 
+def test_a_split_that_cannot_be_made_here_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AGENTGYM_SEARCH_DATA", raising=False)
+    with pytest.raises(UsageError, match="no questions for 'official/nq': set AGENTGYM_SEARCH_D"):
+        resolved("--env.eval", "official/nq", name="search-igpo-quick")
+
+
 def test_an_unknown_recipe_names_the_nearest_or_all() -> None:
     with pytest.raises(UsageError, match="unknown recipe 'coridor'; did you mean 'corridor'"):
         resolve("coridor")
-    with pytest.raises(UsageError, match="unknown recipe 'zzz'; known: alfworld-grpo-1.5b, "):
+    with pytest.raises(UsageError, match="unknown recipe 'zzz'; known: alfworld-crbc-1.5b, "):
         resolve("zzz")
     with pytest.raises(UsageError, match="unknown recipe 'no/such.yaml'"):
         resolve("no/such.yaml")

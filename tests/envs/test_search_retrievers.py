@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,11 @@ from agentgym.envs.search.tasks import load_panel
 from agentgym.envs.search.world import load_world
 from agentgym.errors import EnvError, UsageError
 from agentgym.guard import GuardedEnv
-from agentgym.pool import configured
+from agentgym.pool import InlinePool, configured
+from agentgym.render import ByteTemplate, Renderer
+from agentgym.rollout import Agent, Start, play_group
+from agentgym.trainers.engines.scripted import ScriptedEngine
+from agentgym.types import Episode, EpisodeId, Status
 from oracles import bm25
 
 WORDS = ["harbor", "silent", "mara", "holt", "novel", "town"]
@@ -354,6 +359,68 @@ def test_a_dead_retriever_ends_the_episode_without_a_reward() -> None:
     assert env.broken
 
 
+class Choosy:
+    """Finds one passage, but fails on one word."""
+
+    def search(self, queries: Sequence[str], *, topk: int) -> list[list[Hit]]:
+        """See `Retriever.search`."""
+        if "fatal" in queries[0]:
+            raise EnvError("the index is gone")
+        return [[Hit(passage=SMALL.passages[0], score=1.0)] for _ in queries]
+
+
+def play_with(url: str, *lines: tuple[str, ...]) -> tuple[Episode, ...]:
+    """A group on one task that searches at that address; each member says its own lines."""
+    task = load_panel("gen1/dev").tasks[0]
+    args = {"retriever": {"name": "http", "url": url, "deadline_s": 5.0}}
+    start = Start(
+        id=EpisodeId(step=0, group=0, member=0), task=task, panel_hash="hash",
+        env="agentgym/Search-v0", seed=0,
+    )  # fmt: skip
+    agent = Agent(
+        engine=ScriptedEngine(
+            lambda request: lines[request.episode.member][request.turn],
+            encode=lambda text: (*text.encode(), 258),
+        ),
+        renderer=Renderer(ByteTemplate()),
+        context=8000,
+        max_turn_tokens=200,
+    )
+    pool = InlinePool("agentgym/Search-v0", args=args)
+    return asyncio.run(play_group(pool, agent, start, size=len(lines))).episodes
+
+
+GUESS = ("<answer>I guess</answer>",)
+
+
+def test_a_dead_retriever_ends_the_episodes_that_ask_it_and_no_other() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/retrieve"
+    asking, guessing = play_with(url, ("<search>harbor</search>", *GUESS), GUESS)
+    assert (asking.status, asking.score, asking.turns) == (Status.INFRA_ERROR, None, ())
+    assert asking.error is not None
+    assert (asking.error.type, asking.error.phase) == ("EnvError", "turns")
+    assert f"retriever {url}: ConnectionRefused" in asking.error.message
+    assert (guessing.status, guessing.score, guessing.error) == (Status.FAILURE, 0.0, None)
+
+
+def test_a_search_that_fails_on_the_server_ends_its_own_episode_alone() -> None:
+    with running(Choosy()) as url:
+        one, failed, other = play_with(
+            url,
+            ("<search>harbor</search>", *GUESS),
+            ("<search>harbor</search>", "<search>fatal</search>", *GUESS),
+            ("<search>town</search>", *GUESS),
+        )
+    assert (failed.status, failed.score, len(failed.turns)) == (Status.INFRA_ERROR, None, 1)
+    assert failed.error is not None
+    assert "status 500" in failed.error.message
+    assert "the index is gone" in failed.error.message
+    for sibling in (one, other):
+        assert (sibling.status, sibling.score) == (Status.FAILURE, 0.0)
+        assert "Silent Harbor" in sibling.turns[0].observation.text
+
+
 @pytest.mark.parametrize(
     "url", ["ftp://x/y", "http://", "localhost:8000", "http://x:port/", "http://x/ y", "http://\xe9"]
 )
@@ -394,6 +461,9 @@ def test_a_server_of_a_file_runs_from_the_command_line(tmp_path: Path) -> None:
     [
         (["no-such-file.jsonl"], "there is no corpus file 'no-such-file.jsonl'"),
         (["gen1", "--retriever", "bm26"], "unknown retriever 'bm26'"),
+        (["gen1", "--retriever", "{name: bm25s, b: 2}"], "retriever 'bm25s', setting 'b': "),
+        (["gen1", "--retriever", "{name: dense}"], "retriever 'dense', setting 'model': "),
+        (["gen1", "--retriever", "{name"], "retriever '{name': ParserError"),
         (["gen1", "--port", "99999"], "cannot listen on 127.0.0.1:99999"),
     ],
 )

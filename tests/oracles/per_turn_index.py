@@ -65,3 +65,9 @@ def a2tgpo(
             credit.append(outcome + alpha * sum(terms) / math.sqrt(max(len(terms), 1)))
         advantages.append(credit)
     return advantages
+
+
+def clip_scales(gains: Sequence[Sequence[float | None]], *, width: float) -> list[list[float]]:
+    """What multiplies the clipping range of every turn, from its gain's score."""
+    scores = by_index(gains, eps=1e-6, min_spread=1e-4)
+    return [[1 + width * (2 / (1 + math.exp(-z)) - 1) for z in row] for row in scores]

@@ -45,6 +45,24 @@ def gspo_token(
     return loss, slopes
 
 
+def turn_ratio(
+    turns: Sequence[Tokens], *, low: float, high: float, scales: Sequence[float]
+) -> tuple[float, list[list[float]]]:
+    """The mean over all tokens of the clipped ratio of each turn times a token's advantage."""
+    count = sum(map(len, turns))
+    loss, slopes = 0.0, []
+    for tokens, scale in zip(turns, scales, strict=True):
+        ratio = math.exp(statistics.fmean(now - old for now, old, _ in tokens))
+        floor, roof = 1 - low * scale, 1 + high * scale
+        row = []
+        for _, _, advantage in tokens:
+            loss -= min(ratio * advantage, min(max(ratio, floor), roof) * advantage) / count
+            flat = (advantage > 0 and ratio > roof) or (advantage < 0 and ratio < floor)
+            row.append(0.0 if flat else -advantage * ratio / count)
+        slopes.append(row)
+    return loss, slopes
+
+
 def cispo(batch: Sequence[Tokens], *, low: float, high: float) -> tuple[float, list[list[float]]]:
     """The mean over all tokens of a clipped, constant weight times the log-likelihood."""
     count = sum(map(len, batch))

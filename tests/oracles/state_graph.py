@@ -236,24 +236,28 @@ def rewardflow(group: Group, std: Std, by_turn: bool = False) -> Rows:
 
 
 def crbc(group: Group, weight: float = 5.0) -> Rows:
-    """Episode term plus the centred action value over its floored deviation; no turn is cut."""
+    """Episode term plus the centred action value over its floored deviation; a cut turn is in no
+    mean and has no credit of its own."""
     values = closure(group, 0.98)
     results: dict[tuple[Hashable, Hashable], list[float]] = defaultdict(list)
     for walk in group:
-        for state, action, target in zip(walk.states, walk.actions, walk.targets, strict=True):
-            results[state, action].append(0.98 * values[target])
+        for state, action, target, cut in zip(
+            walk.states, walk.actions, walk.targets, walk.cut, strict=True
+        ):
+            if not cut:
+                results[state, action].append(0.98 * values[target])
     means = {choice: statistics.fmean(some) for choice, some in results.items()}
     rows = []
     for walk in group:
         row = []
-        for state, action in zip(walk.states, walk.actions, strict=True):
+        for state, action, cut in zip(walk.states, walk.actions, walk.cut, strict=True):
             here = {c: len(some) for c, some in results.items() if c[0] == state}
+            if cut or max(means[c] for c in here) - min(means[c] for c in here) < TIE:
+                row.append(0.0)
+                continue
             visits = sum(here.values())
-            square = sum(
-                count / visits * (means[c] - values[state]) ** 2 for c, count in here.items()
-            )
-            tie = max(means[c] for c in here) - min(means[c] for c in here) < TIE
-            credit = (means[state, action] - values[state]) / max(math.sqrt(square), 0.1)
-            row.append(0.0 if tie else credit)
+            middle = sum(count * means[c] for c, count in here.items()) / visits
+            square = sum(count * (means[c] - middle) ** 2 for c, count in here.items()) / visits
+            row.append((means[state, action] - middle) / max(math.sqrt(square), 0.1))
         rows.append(row)
     return plus(episode_term(group, "sample", False), rows, weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,39 @@ def test_a_turn_without_a_token_is_passed_over() -> None:
     assert credit(TurnGae(gamma=1.0, lam=1.0, whiten=False), turns).advantages[0][0] == (
         0.75, 1.0, 0.5,
     )  # fmt: skip
+
+
+def test_what_a_turn_without_a_token_earned_is_not_lost() -> None:
+    """Elsewhere a reward on a token that is masked or not there never reached anybody."""
+    turns: Turns = [(0.0, [0.0]), (0.5, [0.0, 0.0]), (0.25, []), (1.0, [])]
+    whole = 0.5 + 0.25 + 1.0
+    assert tokens_of(credit(GaeToken(whiten=False), turns)) == [[whole], [whole] * 2, [], []]
+    levels = credit(BilevelGae(gamma_turn=0.5, whiten=False), turns)
+    assert tokens_of(levels) == [[whole / 2], [whole] * 2, [], []]
+    # Of two episodes each keeps its own, and before the first token nothing was decided.
+    silent: Turns = [(3.0, []), (1.0, [0.0])]
+    both = credit(GaeToken(whiten=False), turns, silent, [(7.0, [])])
+    assert [tokens_of(both, 1), tokens_of(both, 2)] == [[[], [1.0]], [[]]]
+
+
+def test_a_reward_on_a_turn_that_is_not_trained_reaches_the_turns_before() -> None:
+    """The last turn was cut, so the loss leaves its tokens out; its reward is whole."""
+    talk = turn("go", "x", values=[0.0, 0.0])
+    cut = turn("go", "x", finish="length", reward=1.0, values=[0.0, 0.0, 0.0])
+    groups = scored(group(episode([talk, cut], 1.0)))
+    for scheme in (GaeToken(whiten=False), BilevelGae(gamma_turn=1.0, whiten=False)):
+        assert tokens_of(scheme(groups))[0] == [1.0, 1.0]
+    assert TurnGae(gamma=1.0, lam=1.0, whiten=False)(groups).advantages == (((1.0, 1.0),),)
+
+
+@pytest.mark.parametrize("scheme", [TurnGae(), GaeToken(), BilevelGae()])
+def test_credit_does_not_stop_where_a_segment_does(
+    scheme: TurnGae | GaeToken | BilevelGae,
+) -> None:
+    """A row a turn and GAE: elsewhere every row began anew, or was refused."""
+    one, other = played([(0.0, [0.5]), (0.0, [0.25]), (1.0, [0.0])]), played([(0.0, [0.5])])
+    split = replace(one, turns=tuple(replace(t, segment=k) for k, t in enumerate(one.turns)))
+    assert scheme(scored(group(split, other))) == scheme(scored(group(one, other)))
 
 
 @pytest.mark.parametrize("scheme", [TurnGae(), GaeToken(), BilevelGae()])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from graph_groups import S1, S1_PAID, Table, assert_table, table
+from graph_groups import S1, S1_PAID, Table, assert_table, random_groups, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scored import ended, episode, group, scored, turn
 
 from agentgym.trainers.credit.gigpo import Gigpo
 from agentgym.trainers.credit.graph_scheme import Baseline
 from agentgym.trainers.credit.grpo import Grpo
+from agentgym.trainers.credit.igpo import returns
+from agentgym.trainers.credit.layout import Layout, turn_rewards
 from agentgym.trainers.credit.normalize import Std
 
 STEP_MEAN: Table = [
@@ -41,6 +46,28 @@ EPISODE: dict[Baseline, list[float]] = {
 
 def test_the_step_term_is_the_return_less_the_mean_of_the_state() -> None:
     assert_table(table(Gigpo(std="none", episode_weight=0), S1_PAID), STEP_MEAN)
+
+
+def test_s1_has_the_worked_returns() -> None:
+    groups = scored(S1_PAID)
+    found = returns(turn_rewards(groups), Layout.of(groups), gamma=0.95)
+    expected = [0.9025, 0.95, 1.0, *[0.0] * 7, 0.45125, 0.475, 0.5]
+    assert found.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32))
+def test_advantages_do_not_drift_from_zero(seed: int) -> None:
+    """verl-agent#264: each episode once, the episode term sums to 0, and each state's term too."""
+    groups = scored(*random_groups(seed))
+    scheme = Gigpo(step_weight=0, std="none")
+    for members, found in zip(groups, scheme(groups).advantages, strict=True):
+        if all(member.episode.turns for member in members.members):
+            assert sum(row[0] for row in found) == pytest.approx(0.0, abs=1e-9)
+    graph = scheme.graph(groups)
+    step = scheme.step_term(graph, groups)
+    sums = np.bincount(graph.source, weights=step, minlength=graph.num_states)
+    assert np.abs(sums).max(initial=0.0) < 1e-9
 
 
 @pytest.mark.parametrize("std", list(TOTALS))

@@ -15,7 +15,7 @@ from agentgym.trainers.credit.cigpo import Cigpo
 from agentgym.trainers.credit.igpo import Igpo
 from agentgym.trainers.rewards import Answer
 from agentgym.trainers.rewards.information_gain import InformationGain
-from agentgym.types import Credited, EpisodeId, Task
+from agentgym.types import Credited, EpisodeId, Status, Task
 from oracles.igpo import igpo
 
 Rows = Sequence[Sequence[float | None]]
@@ -94,6 +94,34 @@ def test_i2_has_the_worked_returns(
     second: list[float],
 ) -> None:
     rows = advantages(Igpo(**fields), gains_of(difference), [1.0, 0.4])
+    assert close(rows, [first, second])
+
+
+def test_i2_has_the_worked_scores() -> None:
+    """Mean 1.0 and deviation .962289 of the four gains; nothing is summed."""
+    rows = advantages(Igpo(gamma=0.0), gains_of("log"), [1.0, 0.4])
+    assert close(rows, [[-0.205738, 0.720082, 0.999997], [-1.543032, 1.028688, -0.999997]])
+
+
+@pytest.mark.parametrize(
+    ("norm", "first", "second"),
+    [
+        ("separate", [1.514341, 1.720078, 0.999997], [-1.514341, 0.028691, -0.999997]),
+        ("joint", [0.970141, 1.091409, 0.121268], [-0.970141, 0.727606, -0.606338]),
+    ],
+)
+def test_an_episode_that_a_limit_ended_is_credited_like_any_other(
+    norm: Literal["separate", "joint"], first: list[float], second: list[float]
+) -> None:
+    """It never answered: its last turn, cut or not, has the outcome and no gain."""
+    good, bad = (episode(gained(row), o) for row, o in zip(gains_of("log"), (1, 0.4), strict=True))
+    *before, last = bad.turns
+    stopped = replace(
+        bad,
+        turns=(*before, replace(last, finish="length", action=None, invalid="cut")),
+        status=Status.TRUNCATED_TOKENS,
+    )
+    (rows,) = Igpo(norm=norm)(scored(group(good, stopped))).advantages
     assert close(rows, [first, second])
 
 

@@ -12,7 +12,7 @@ from scored import episode, gained, group, rewarded, scored
 from agentgym.trainers.credit.a2tgpo import A2tgpo
 from agentgym.trainers.credit.mt_grpo import MtGrpo
 from agentgym.types import ScoredGroup
-from oracles.per_turn_index import a2tgpo, mt_grpo
+from oracles.per_turn_index import a2tgpo, clip_scales, mt_grpo
 
 quick = settings(max_examples=100)
 
@@ -62,6 +62,20 @@ def test_a2tgpo_has_the_worked_numbers_of_i2() -> None:
     assert b == pytest.approx((-0.707106, -0.494974, -0.707105), abs=2e-6)
 
 
+def test_a2tgpo_has_the_worked_parts_of_i2() -> None:
+    """z +-.707106, -+.707103; D_1 their sum over the root of 2, D_2 the second alone."""
+    scheme = A2tgpo(alpha=1.0)
+    ((a, b),) = scheme(gains_of(I2, [0.0, 0.0])).advantages  # no outcome to add
+    assert a == pytest.approx((0.000002, -0.707103, 0.0), abs=1.5e-6)
+    assert b == pytest.approx((-0.000002, 0.707103, 0.0), abs=1.5e-6)
+    # 1 + .3 (2 sigmoid(z) - 1); the outcome turn has 1.
+    credited = A2tgpo()(gains_of(I2, [1.0, 0.4]))
+    assert credited.clip_scales is not None
+    ((first, second),) = credited.clip_scales
+    assert first == pytest.approx((1.101857, 0.898144, 1.0), abs=1e-6)
+    assert second == pytest.approx((0.898143, 1.101856, 1.0), abs=1e-6)
+
+
 def test_a2tgpo_lets_neighbours_with_equal_advantages_stay_two() -> None:
     # All outcomes equal, one member at turn 2: its turns are 0 with a gain behind them at turn 3.
     ((a, b),) = A2tgpo(alpha=1.0, eps=0.0)(
@@ -97,7 +111,12 @@ def test_a2tgpo_equals_the_oracle(
     rows: list[tuple[list[float | None], float]], gamma: float
 ) -> None:
     gains, outcomes = [row for row, _ in rows], [outcome for _, outcome in rows]
-    (got,) = A2tgpo(gamma=gamma)(gains_of(gains, outcomes)).advantages
+    credited = A2tgpo(gamma=gamma)(gains_of(gains, outcomes))
     expected = a2tgpo(gains, outcomes, alpha=0.3, gamma=gamma)
-    for mine, row in zip(got, expected, strict=True):
+    for mine, row in zip(credited.advantages[0], expected, strict=True):
         assert mine == pytest.approx(row, abs=1e-9)
+    assert credited.clip_scales is not None
+    wanted = clip_scales(gains, width=0.3)
+    for mine, row in zip(credited.clip_scales[0], wanted, strict=True):
+        assert mine == pytest.approx(row, abs=1e-9)
+        assert all(0.7 < scale < 1.3 for scale in mine)

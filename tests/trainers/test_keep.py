@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from scored import ended, episode, gained, group, scored
 
 from agentgym.registry import credits
 from agentgym.trainers.keep import carries_credit, is_informative
-from agentgym.trainers.pack import assign
+from agentgym.trainers.pack import assign, pack
 from agentgym.types import Group
 
 
@@ -47,6 +48,36 @@ def test_shaping_of_the_outcome_alone_does_not_keep_a_group(gap: float) -> None:
 
 def test_a_small_difference_of_continuous_scores_is_one() -> None:
     assert is_informative(credited("grpo", rows(0.500, 0.501, 0.0)), credits.make("grpo"))
+
+
+@pytest.mark.parametrize("name", ["grpo", "rloo", "dr_grpo", "reinforce_pp_baseline"])
+@pytest.mark.parametrize("rare", [1.0, 0.0])
+def test_the_only_one_of_its_kind_is_never_taken_for_trivial(name: str, rare: float) -> None:
+    """Judged member by member, the one loser among seven winners was dropped."""
+    members = [episode(gained([None]), rare)]
+    members += [episode(gained([None, None]), 1.0 - rare) for _ in range(7)]
+    lone = credited(name, group(*members))
+    assert is_informative(lone, credits.make(name))
+    (own, *others) = (episode.advantages or () for episode in lone.episodes)
+    assert len(pack(lone.valid, mask_truncated=True)) == 8
+    assert (own[-1] > 0) is (rare == 1.0)
+    assert all(row[-1] * own[-1] < 0 for row in others)
+
+
+@pytest.mark.parametrize(
+    ("success", "shares"),
+    [(0.05, [0.186, 0.337, 0.560]), (0.2, [0.589, 0.832, 0.972]), (0.5, [0.875, 0.992, 1.0])],
+)
+def test_the_share_of_informative_groups_is_that_of_the_binomial(
+    success: float, shares: list[float]
+) -> None:
+    for size, share in zip((4, 8, 16), shares, strict=True):
+        found = 0.0
+        for won in range(size + 1):
+            members = [episode(gained([None]), float(k < won)) for k in range(size)]
+            if is_informative(credited("grpo", group(*members)), credits.make("grpo")):
+                found += math.comb(size, won) * success**won * (1 - success) ** (size - won)
+        assert found == pytest.approx(share, abs=6e-4)
 
 
 @pytest.mark.parametrize("name", ["graphgpo", "crbc", "gigpo"])

@@ -26,7 +26,8 @@ def entries_of(rows: list[tuple[float, float, float, float]]) -> Entries:
         ref_logprobs_E=references,
         advantages_E=advantages,
         weights_E=torch.ones_like(logprobs),
-        sequences_E=torch.zeros(len(rows), dtype=torch.int64),
+        turns_E=torch.zeros(len(rows), dtype=torch.int64),
+        clip_scales_E=None,
         log_ratios_E=None,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agentgym import UsageError
 from agentgym.registry import losses
 from agentgym.trainers import aggregate
 from agentgym.trainers.aggregate import Aggregation, Counts, token_weight
 from agentgym.trainers.loss import (
+    A2tgpoLoss,
     CispoLoss,
     DapoLoss,
     Entries,
+    GrpoCLoss,
     GspoLoss,
     GspoTokenLoss,
     Loss,
@@ -48,7 +50,8 @@ def entries_of(batch: Batch, loss: Loss) -> Entries:
         ref_logprobs_E=None,
         advantages_E=flat[:, 2],
         weights_E=torch.tensor(weights, dtype=torch.float64)[number_E],
-        sequences_E=number_E,
+        turns_E=number_E,
+        clip_scales_E=None,
         log_ratios_E=torch.tensor(gaps, dtype=torch.float64)[number_E],
     )
 
@@ -108,10 +111,45 @@ def test_both_forms_of_gspo_agree_where_an_episode_has_one_advantage(batch: Batc
     assert value_and_slopes(GspoLoss(), alike) == value_and_slopes(GspoTokenLoss(), alike)
 
 
-def test_gspo_refuses_turns_with_advantages_of_their_own() -> None:
-    batch = [[(-1.0, -1.0, 0.5), (-1.0, -1.0, 0.5)], [(-1.0, -1.0, 0.5), (-1.0, -1.0, 0.25)]]
-    with pytest.raises(UsageError, match="one advantage an episode.*use loss gspo_token"):
-        value_and_slopes(GspoLoss(), batch)
+turns = st.lists(
+    st.tuples(st.lists(token, min_size=1, max_size=5), st.floats(0.7, 1.3)), min_size=1, max_size=5
+)
+
+
+@settings(max_examples=100)
+@given(rows=turns, low=st.floats(0.01, 0.7), high=st.floats(0.01, 0.7))
+def test_a_turns_ratio_is_clipped_within_bounds_of_its_own(
+    rows: list[tuple[list[tuple[float, float, float]], float]], low: float, high: float
+) -> None:
+    batch, scales = [tokens for tokens, _ in rows], [scale for _, scale in rows]
+    for loss, factors in (
+        (A2tgpoLoss(clip_low=low, clip_high=high), scales),
+        (GrpoCLoss(clip_low=low, clip_high=high), [1.0] * len(rows)),
+    ):
+        plain = entries_of(batch, loss)
+        scales_E = torch.tensor(scales, dtype=torch.float64)[plain.turns_E]
+        entries = replace(plain, clip_scales_E=scales_E)
+        value = (entries.weights_E * loss(entries)).sum()
+        value.backward()
+        wanted, slopes = oracle.turn_ratio(batch, low=low, high=high, scales=factors)
+        assert float(value.detach()) == pytest.approx(wanted, abs=1e-9, rel=1e-9)
+        assert entries.logprobs_E.grad is not None
+        assert entries.logprobs_E.grad.tolist() == pytest.approx(
+            sum(slopes, []), abs=1e-9, rel=1e-9
+        )
+
+
+def test_a_turn_with_a_high_gain_may_move_further() -> None:
+    # The ratio is 1.22: beyond 1.2, within 1 + .2 x 1.101857, the scale of I2's first turn.
+    batch = [[(-1.0, -1.0 - math.log(1.22), 1.0)]]
+    assert value_and_slopes(GrpoCLoss(), batch)[1] == [0.0]
+    entries = replace(
+        entries_of(batch, A2tgpoLoss()),
+        clip_scales_E=torch.tensor([1.101857], dtype=torch.float64),
+    )
+    A2tgpoLoss()(entries).sum().backward()
+    assert entries.logprobs_E.grad is not None
+    assert entries.logprobs_E.grad.tolist() == pytest.approx([-1.22])
 
 
 def test_a_clipped_token_keeps_its_gradient_under_cispo_and_loses_it_under_ppo() -> None:
@@ -157,8 +195,10 @@ def test_the_example_in_the_docstring_holds() -> None:
 def test_defaults_are_the_papers() -> None:
     made = {name: losses.make(name) for name in losses}
     assert {name: loss.aggregation for name, loss in made.items()} == {
+        "a2tgpo": "token-mean",
         "cispo": "token-mean",
         "dapo": "token-mean",
+        "grpo_c": "token-mean",
         "gspo": "seq-mean-token-mean",
         "gspo_token": "seq-mean-token-mean",
         "ppo": "token-mean",

@@ -28,10 +28,7 @@ from agentgym.trainers.graph_data import draw
 from agentgym.trainers.offline import Comparison
 from agentgym.trainers.pack import assign
 from agentgym.trainers.rewards.combine import combine
-from agentgym.types import Credited, Episode, EpisodeId, Group, ScoredGroup, Status
-
-KNOWN = tuple(name for name in registry.credits if "values" not in registry.credits.get(name).reads)
-"""Those that need no critic, which these episodes lack."""
+from agentgym.types import Credited, Episode, EpisodeId, Group, ScoredGroup, Status, Turn
 
 
 def place(groups: Sequence[Group], step: int) -> list[Group]:
@@ -72,7 +69,17 @@ def write_run(
 
 
 def by_seed(step: int) -> list[Group]:
-    return random_groups(step, 4)
+    """Random groups, each turn of three tokens that a critic has valued."""
+    rng = np.random.default_rng(step)
+    return [
+        group(*(replace(e, turns=tuple(valued(turn, rng) for turn in e.turns)) for e in g.episodes))
+        for g in random_groups(step, 4)
+    ]
+
+
+def valued(turn: Turn, rng: np.random.Generator) -> Turn:
+    values = tuple(rng.normal(size=3).tolist())
+    return replace(turn, action_ids=(2, 2, 2), logprobs=(-0.5,) * 3, values=values)
 
 
 def compare(run: store.Run, *names: str, step: int | None = None) -> Comparison:
@@ -81,14 +88,35 @@ def compare(run: store.Run, *names: str, step: int | None = None) -> Comparison:
     return offline.compare(run, recipe, schemes, step)
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", list(registry.credits))
 def test_the_runs_own_scheme_differs_by_exactly_nothing(name: str, tmp_path: Path) -> None:
     run = write_run(tmp_path, by_seed, name=name)
     found = compare(run, name)
     assert len(found.trained) > 40
     assert np.array_equal(found.columns[0].advantages, found.trained)
+    assert not found.columns[0].differences.any()
     assert found.names == (name,)
     assert np.abs(found.trained).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["gae_token", "bilevel_gae"])
+def test_a_difference_at_one_token_is_seen(name: str, tmp_path: Path) -> None:
+    """Even where it leaves the turn's mean as it was."""
+    run = write_run(tmp_path, by_seed, name=name)
+    path = tmp_path / "episodes" / "step-000001.parquet"
+    episodes = [e for g in run.groups("step-000001") for e in g.episodes]
+    first = next(i for i, e in enumerate(episodes) if e.token_advantages)
+    tokens = episodes[first].token_advantages
+    assert tokens is not None
+    (a, b, c), *others = tokens
+    episodes[first] = replace(
+        episodes[first], token_advantages=((a + 0.5, b - 0.5, c), *others)
+    )
+    store.write_episodes(path, episodes)
+    (column,) = compare(run, name).columns
+    assert np.array_equal(column.advantages, compare(run, name).trained)
+    assert column.differences.max() == pytest.approx(0.5)
+    assert (column.differences > 0).sum() == 1
 
 
 def test_settings_of_the_recipe_belong_to_its_scheme_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from scored import episode, group, turn
 
 from agentgym.trainers.engines.recorded import Sampled
-from agentgym.trainers.pack import TrainSequence, assign, count_reencoded, pack
+from agentgym.trainers.pack import TrainSequence, assign, clip_scales, count_reencoded, pack
 from agentgym.types import Credited, Episode, EpisodeId, Finish, Turn
 
 
@@ -122,6 +122,18 @@ def test_token_advantages_of_another_shape_are_refused_with_both_lengths() -> No
     credited = Credited(advantages=(((0.5,),),), token_advantages=((((0.5,),),),))
     with pytest.raises(ValueError, match=r"member=0: turns of \[2\] tokens, credit for \[1\]"):
         assign([members], credited)
+
+
+def test_a_turns_clip_scale_goes_with_its_trained_tokens() -> None:
+    turns = [spoken([1, 2], [10, 11]), spoken([3], [12, 13], finish="length"), spoken([4], [14])]
+    members = group(episode([spoken([9], [9])], None), episode(turns, 1.0))
+    advantages = (((0.0, 2.0, 7.0),),)
+    credited = Credited(advantages=advantages, clip_scales=(((0.8, 0.9, 1.2),),))
+    (assigned,) = assign([members], credited)
+    scales = clip_scales([members], credited)
+    (sequence,) = pack(assigned.episodes, mask_truncated=True, scales=scales)
+    assert (sequence.trained, sequence.clip_scales) == ((2, 3, 8), (0.8, 0.8, 1.2))
+    assert clip_scales([members], Credited(advantages=advantages)) is None
 
 
 TURNS = [spoken([1, 2], [10, 11]), spoken([3], [12, 13], finish="length"), spoken([4], [14])]

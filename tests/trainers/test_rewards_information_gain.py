@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scored import episode, gained
+from scored import episode, gained, group, scored
 
 from agentgym import UsageError
 from agentgym.registry import rewards
+from agentgym.trainers.credit.igpo import Igpo
 from agentgym.trainers.rewards import Answer, Reward, Text
 from agentgym.trainers.rewards.information_gain import InformationGain
 from agentgym.types import Episode, Json, Task
+
+FORMS = [
+    InformationGain(difference=difference, aliases=aliases, tokens=tokens)
+    for difference in ("log", "prob")
+    for aliases in ("max", "logsumexp")
+    for tokens in ("mean", "sum")
+]
+"""Every form of the gain."""
 
 
 def played(num_turns: int) -> Episode:
@@ -69,6 +78,20 @@ def test_the_score_is_the_mean_over_the_answers_tokens() -> None:
     assert (log[1], prob[1]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("fields", "gain"),
+    [({}, -0.6), ({"difference": "prob"}, 0.548812), ({"tokens": "sum"}, -1.8)],
+)
+def test_i1_scores_an_answer_by_its_geometric_mean(fields: dict[str, Any], gain: float) -> None:
+    """The product of the probabilities, .165299, is what only a sum would be."""
+    certain, told = (0.0, 0.0, 0.0), (-0.2, -1.0, -0.6)
+    channel = InformationGain(**fields)
+    (found, _) = channel.score(played(2), task("x"), answers([certain], [told]))
+    base = 1.0 if fields.get("difference") == "prob" else 0.0
+    assert found == pytest.approx(gain - base, abs=1e-6)
+    assert math.exp(-1.8) == pytest.approx(0.165299, abs=1e-6)
+
+
 def test_the_best_alias_counts_or_their_sum() -> None:
     told = answers([(-3.0,), (-3.0,)], [(-2.0,), (-1.0,)])
     best = InformationGain(aliases="max").score(played(2), task(["x", "y"]), told)
@@ -108,14 +131,44 @@ def test_a_frozen_scorer_is_asked_by_name() -> None:
     assert {q.frozen for q in frozen.asks(played(3), task("x"))} == {True}
 
 
+Scored = list[list[tuple[float, ...]]]
+
+token = st.floats(-20, 0)
+two_aliases = st.tuples(
+    st.lists(token, min_size=1, max_size=3).map(tuple), st.tuples(token, token)
+).map(list)
+states = st.lists(two_aliases, min_size=2, max_size=8)
+
+
 @settings(max_examples=500)
-@given(st.lists(st.floats(-20, 0), min_size=2, max_size=8))
-def test_log_gains_telescope(scores: list[float]) -> None:
-    told = answers(*([(score,)] for score in scores))
-    gains = InformationGain().score(played(len(scores)), task("x"), told)
+@given(states)
+def test_gains_telescope(told: Scored) -> None:
+    """Whatever the form: so going round in circles earns nothing."""
+    for channel in FORMS:
+        found = channel.score(played(len(told)), task(["x", "y"]), answers(*told))
+        known = [gain for gain in found if gain is not None]
+        assert len(known) == len(told) - 1
+        # An episode of two turns, before the first and before the last of these.
+        ends = channel.score(played(2), task(["x", "y"]), answers(told[0], told[-1]))
+        assert math.fsum(known) == pytest.approx(ends[0], abs=1e-9)
+        loop = [*told, told[0]]
+        found = channel.score(played(len(loop)), task(["x", "y"]), answers(*loop))
+        assert math.fsum(gain or 0.0 for gain in found) == pytest.approx(0.0, abs=1e-9)
+
+
+@settings(max_examples=500)
+@given(states)
+def test_what_a_gain_adds_to_the_turns_before_it_telescopes_too(told: Scored) -> None:
+    """Undiscounted and only centred, a turn's credit is what was still to come."""
+    gains = InformationGain().score(played(len(told)), task(["x", "y"]), answers(*told))
+    ((row,),) = Igpo(std="none")(scored(group(episode(gained(gains), 1.0)))).advantages
     known = [gain for gain in gains if gain is not None]
-    assert len(known) == len(scores) - 1
-    assert math.fsum(known) == pytest.approx(scores[-1] - scores[0], abs=1e-9)
+    flat = max(known) - min(known) < 1e-4
+    mean = math.fsum(known) / len(known)
+    scores = [max(sum(row) / len(row) for row in state) for state in told]
+    for turn, credit in enumerate(row):
+        ahead = scores[-1] - scores[turn] - mean * (len(known) - turn)
+        assert credit == pytest.approx(0.0 if flat else ahead, abs=1e-8)
 
 
 @pytest.mark.parametrize("secret", [None, [], "  ", ["canary", " "], ["canary", 7], 42])

@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import PrivateAttr
 from steps import gradients_of, stepped
+from torch import Tensor
+
+from agentgym import UsageError
+from agentgym.trainers.config import channels
+from agentgym.trainers.credit.a2tgpo import A2tgpo
+from agentgym.trainers.loss import A2tgpoLoss, Entries
+from agentgym.trainers.rewards.combine import combine
 
 LOSSES: dict[str, dict[str, Any]] = {
     "cispo": {"name": "cispo"},
     "dapo": {"name": "dapo"},
+    "grpo_c": {"name": "grpo_c"},
     "gspo": {"name": "gspo", "clip_low": 0.9, "clip_high": 9.0},
     "gspo_token": {"name": "gspo_token", "clip_low": 0.9, "clip_high": 9.0},
     "sums": {"name": "ppo", "aggregation": "seq-mean-token-sum"},
@@ -64,6 +73,76 @@ def test_a_sequence_is_an_episode_and_not_a_segment(corridor_model: Path) -> Non
     )
     count = sum(size > 0 for size in tokens)
     assert result.metrics["loss/loss"] == pytest.approx(total / count, abs=1e-4)
+
+
+@pytest.mark.parametrize("budget", [1, 100_000])
+def test_gspo_refuses_turns_with_credit_of_their_own_however_they_are_packed(
+    corridor_model: Path, budget: int
+) -> None:
+    """Every turn is a sequence, and with a budget of 1 a micro-batch of its own."""
+    with pytest.raises(UsageError, match=r"one advantage an episode.*use loss gspo_token"):
+        stepped(
+            corridor_model,
+            1,
+            loss=LOSSES["gspo"],
+            credit={"name": "salt"},
+            render={"history": 2},
+            train={"micro_batch_tokens": budget},
+        )
+
+
+class Recording(A2tgpoLoss):
+    """Keeps what it was given."""
+
+    _seen: list[Entries] = PrivateAttr(default_factory=list)
+
+    def __call__(self, entries: Entries) -> Tensor:
+        self._seen.append(entries)
+        return super().__call__(entries)
+
+
+@pytest.mark.parametrize("history", ["all", 1])
+def test_a_turns_clip_scale_reaches_its_tokens_and_no_others(
+    corridor_model: Path, history: str | int
+) -> None:
+    loss = Recording()
+    trainer, result = stepped(
+        corridor_model,
+        changes={"loss": loss},
+        env={"id": "canary_env:Canary", "max_turns": 4},
+        train={"tasks_per_step": 2, "kl": 1e-9},  # so that no group is dropped
+        render={"history": history},
+        credit={"name": "a2tgpo"},
+        rewards={"information_gain": {"prefix": "answer["}},
+    )
+    credited = A2tgpo()(combine(result.groups, channels(trainer.recipe)))
+    assert credited.clip_scales is not None
+    expected = [
+        (scale, advantage)
+        for group, rows, found in zip(
+            result.groups, credited.clip_scales, credited.advantages, strict=True
+        )
+        for episode, scales, advantages in zip(group.valid, rows, found, strict=True)
+        for turn, scale, advantage in zip(episode.turns, scales, advantages, strict=True)
+        if turn.finish != "length"
+        for _ in turn.action_ids
+    ]
+    assert len({scale for scale, _ in expected}) > 2, "no turn had a gain: the test shows nothing"
+    given, turns = [], 0
+    for entries in loss._seen:
+        assert entries.clip_scales_E is not None
+        pairs = list(
+            zip(entries.clip_scales_E.tolist(), entries.advantages_E.tolist(), strict=True)
+        )
+        given += pairs
+        turns += len(set(entries.turns_E.tolist()))
+        for number in set(entries.turns_E.tolist()):
+            own = {p for p, t in zip(pairs, entries.turns_E.tolist(), strict=True) if t == number}
+            assert len(own) == 1
+    assert turns == sum(
+        turn.finish != "length" for g in result.groups for e in g.valid for turn in e.turns
+    )
+    assert sorted(given) == [pytest.approx(pair, abs=1e-6) for pair in sorted(expected)]
 
 
 PRICED = {"invalid_action": {"into": "outcome", "weight": -0.1}}

@@ -13,6 +13,7 @@ from agentgym.trainers.credit.gae import (
     flatten,
     gae,
     last_tokens,
+    spoken_rewards,
     token_values,
 )
 from agentgym.trainers.credit.layout import Layout, turn_rewards
@@ -28,7 +29,7 @@ class BilevelGae(BaseModel):
 
     Source: RAGEN and VAGEN (2504.20073), their released code. Deviations: turns are counted, not
     found again as tokens with a reward, so a turn that paid nothing is not run into the next;
-    observations are no steps (see `gae`). The reward of a turn without a token is lost.
+    observations are no steps (see `gae`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +55,7 @@ class BilevelGae(BaseModel):
             layout.turn_episode[spoke], minlength=len(layout.num_turns)
         ).astype(np.int64)
         upper = gae(
-            turn_rewards(groups)[spoke],
+            spoken_rewards(turn_rewards(groups), sizes, layout),
             values[last],
             num_turns,
             gamma=self.gamma_turn,

@@ -19,7 +19,7 @@ class DrGrpo(BaseModel):
     any other. The paper's other half is in the loss: `aggregation: seq-mean-token-sum-norm`, so
     that long episodes are not excused.
 
-    Source: Liu et al., "Understanding R1-Zero-Like Training" (2503.20783), section 3.2.
+    Source: Liu et al., "Understanding R1-Zero-Like Training" (2503.20783).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -47,7 +47,7 @@ def gae(
     Returns:
         `[N]`. The target of the value is this plus the value.
 
-    Source: Schulman et al. 2016 (1506.02438), equation 16.
+    Source: Schulman et al. 2016 (1506.02438).
     """
     starts = np.cumsum(lengths) - lengths
     ends = (starts + lengths - 1)[lengths > 0]
@@ -88,6 +88,25 @@ def flatten(values: Sequence[tuple[float, ...]]) -> tuple[FloatArray, IntArray]:
 def last_tokens(sizes: IntArray) -> IntArray:
     """Where the last token of each turn with a token lies, in the order of turns."""
     return (np.cumsum(sizes) - 1)[sizes > 0]
+
+
+def spoken_rewards(rewards: FloatArray, sizes: IntArray, layout: Layout) -> FloatArray:
+    """The rewards of the turns with a token, in their order.
+
+    What a turn without one earned goes to the turn before it that has one, for it has no token to
+    lie on. Before an episode's first token nothing was decided, and it is left out.
+
+    Args:
+        rewards: of each turn, `[S]`, as `sizes`.
+    """
+    spoke = sizes > 0
+    place = np.cumsum(spoke) - 1
+    episodes = layout.turn_episode
+    # Place -1, before all, reads a last entry that belongs to no episode.
+    owner = np.append(episodes[spoke], -1)[place]
+    kept = owner == episodes
+    sums = np.bincount(place[kept], weights=rewards[kept], minlength=int(spoke.sum()))
+    return sums.astype(np.float64)
 
 
 def credited_tokens(

@@ -13,6 +13,7 @@ from agentgym.trainers.credit.gae import (
     flatten,
     gae,
     last_tokens,
+    spoken_rewards,
     token_values,
 )
 from agentgym.trainers.credit.layout import Layout, turn_rewards
@@ -25,7 +26,7 @@ class GaeToken(BaseModel):
 
     Source: Schulman et al. 2016 (1506.02438), on tokens as PPO for language models has it, with
     the whitening of its common implementations: over all tokens of the step. Deviation: tokens of
-    the environment are no steps (see `gae`). The reward of a turn without a token is lost.
+    the environment are no steps (see `gae`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +46,7 @@ class GaeToken(BaseModel):
         layout = Layout.of(groups)
         values, sizes = flatten(token_values(groups))
         rewards = np.zeros(len(values))
-        rewards[last_tokens(sizes)] = turn_rewards(groups)[sizes > 0]
+        rewards[last_tokens(sizes)] = spoken_rewards(turn_rewards(groups), sizes, layout)
         lengths = np.bincount(
             layout.turn_episode, weights=sizes, minlength=len(layout.num_turns)
         ).astype(np.int64)

@@ -22,7 +22,7 @@ class Graft(StepScheme):
     of all turns that leave a node sum to 0, so the sum over later nodes that it adds is 0, too.
     Deviations: failure and success are a node each, so that a state can be the end of one episode
     and the middle of another; a state left once gives 0, where the paper takes the sign of a
-    number that is only rounding. The paper's loss clips a turn as a whole; that is set elsewhere.
+    number that is only rounding. The paper's loss clips a turn as a whole: `grpo_c`.
     """
 
     gamma: float = Field(default=0.99, gt=0, le=1)

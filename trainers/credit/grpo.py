@@ -15,8 +15,8 @@ from agentgym.types import Credited, ScoredGroup
 class Grpo(BaseModel):
     """`(R - mean R) / (std R + eps)` over the group's valid members, the same for every turn.
 
-    Source: Shao et al., "DeepSeekMath" (2402.03300), section 4.1.2; `std="none"` is the advantage
-    of Dr. GRPO (2503.20783). Deviation: a group without spread gives exactly 0, whatever `eps`.
+    Source: Shao et al., "DeepSeekMath" (2402.03300); `std="none"` is the advantage of Dr. GRPO
+    (2503.20783). Deviation: a group without spread gives exactly 0, whatever `eps`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -116,13 +116,16 @@ def credited(layout: Layout, advantages: FloatArray, metrics: Mapping[str, float
     moved = np.bincount(
         layout.turn_group[np.abs(advantages) > NEGLIGIBLE], minlength=layout.num_groups
     )
-    flat = advantages.tolist()
+    return Credited(
+        advantages=nest_turns(advantages, layout),
+        metrics={"credit/zero_groups": share(moved == 0), **metrics},
+    )
+
+
+def nest_turns(values: FloatArray, layout: Layout) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """A number a turn, `[S]`, as `[group][member][turn]`."""
+    flat = values.tolist()
     ends = np.cumsum(layout.num_turns).tolist()
     episodes = [tuple(flat[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     last = np.cumsum(layout.group_sizes).tolist()
-    return Credited(
-        advantages=tuple(
-            tuple(episodes[start:end]) for start, end in zip([0, *last], last, strict=False)
-        ),
-        metrics={"credit/zero_groups": share(moved == 0), **metrics},
-    )
+    return tuple(tuple(episodes[start:end]) for start, end in zip([0, *last], last, strict=False))

@@ -21,7 +21,7 @@ class ReinforcePp(BaseModel):
     deviation. Tokens of the environment lie between the turns and take part in nothing: they
     neither count nor cut an earlier turn off from the outcome.
 
-    Source: Hu et al., "REINFORCE++" (2501.03262), section 3, with discount 1; the deviation is
+    Source: Hu et al., "REINFORCE++" (2501.03262), with discount 1; the deviation is
     the sample's, as in its common implementations. Deviations: the KL penalty is in the loss, not
     in the reward; and a step whose outcomes are all equal gives exactly 0.
     """

@@ -16,7 +16,7 @@ from agentgym.types import Credited, ScoredGroup
 class Rloo(BaseModel):
     """`R` less the mean of the other members' R, which is `N / (N - 1) (R - mean R)`.
 
-    Source: Ahmadian et al., "Back to Basics" (2402.14740), equation 8. Deviation: a group of one
+    Source: Ahmadian et al., "Back to Basics" (2402.14740). Deviation: a group of one
     has no others and gives 0, not R.
     """
 

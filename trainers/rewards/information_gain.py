@@ -20,7 +20,7 @@ class InformationGain(BaseModel):
     or, on request, the sum. The last turn has no gain, nor has a turn beside a state whose score
     could not be computed.
 
-    Source: "IGPO" (2510.14967), section 3, and its released code. Deviation: all accepted answers
+    Source: "IGPO" (2510.14967), and its released code. Deviation: all accepted answers
     are scored; the released code looks at the first. "CIGPO" (2607.16244) for `scorer` and the sum.
     """
 

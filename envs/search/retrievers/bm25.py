@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.envs.search.corpus import Corpus
 from agentgym.envs.search.retrievers import Hit, cache_folder
+from agentgym.envs.search.retrievers.ranking import best_rows
 from agentgym.envs.search.retrievers.stored import stored
 from agentgym.envs.search.retrievers.words import words
 
@@ -76,12 +77,7 @@ class Bm25sRetriever:
         if not ids:
             return []
         scores = self._index.get_scores_from_ids(ids)
-        found = np.flatnonzero(scores)
-        if len(found) > topk:
-            # Of the found only: partitioning a mass of equal zeros is slow.
-            lowest = np.partition(scores[found], len(found) - topk)[len(found) - topk]
-            found = found[scores[found] >= lowest]
-        best = found[np.argsort(-scores[found], kind="stable")][:topk]
+        best = best_rows(scores, np.flatnonzero(scores), topk)
         return [Hit(passage=self._passages[row], score=float(scores[row])) for row in best]
 
 
