@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from agentgym.registry import EXTRAS, load
 from agentgym.replay import episode_text, printable
 from agentgym.rows import to_row
 from agentgym.store import Run
-from agentgym.types import Episode
+from agentgym.types import Episode, Task
 
 EPISODES_SQL = (
     'SELECT file, "group", member, task_id, status, score, num_turns AS turns, '
@@ -142,9 +143,14 @@ def play(env_id: str, *, split: str | None, task: str | None) -> int:
     found = envs.env_class(env_id)
     panel = found.panel(split or found.default_split)
     chosen = panel.get(task) if task else panel.tasks[0]
-    env = GuardedEnv(envs.find_spec(env_id))
-    observation = env.reset(chosen, seed=chosen.seed)
-    print(f"{env_id}  task {chosen.id}; an empty line lists the choices, Ctrl-D leaves\n")
+    with closing(GuardedEnv(envs.find_spec(env_id))) as env:
+        print(f"{env_id}  task {chosen.id}; an empty line lists the choices, Ctrl-D leaves\n")
+        _play(env, chosen)
+    return 0
+
+
+def _play(env: GuardedEnv, task: Task) -> None:
+    observation = env.reset(task, seed=task.seed)
     print(printable(observation.text))
     ended = False
     while not ended:
@@ -152,7 +158,7 @@ def play(env_id: str, *, split: str | None, task: str | None) -> int:
             text = input("\n> ")
         except (EOFError, KeyboardInterrupt):
             print()
-            return 0
+            return
         if not text.strip():
             print(printable("\n".join(observation.choices or ("(no list of choices here)",))))
             continue
@@ -163,7 +169,6 @@ def play(env_id: str, *, split: str | None, task: str | None) -> int:
             print(f"[reward {reply.reward:g}]")
     outcome = env.outcome()
     print(f"\n{'success' if outcome.success else 'failure'}, score {outcome.score:g}")
-    return 0
 
 
 def replay(

@@ -176,6 +176,9 @@ class Renderer:
         self._encode_piece = lru_cache(maxsize=CACHE_TEXTS)(
             lambda text: tuple(template.encode(text))
         )
+        encoded = (template.encode(control) for control in template.control)
+        self.control_ids = frozenset(ids[0] for ids in encoded if len(ids) == 1)
+        """The ids that stand for control strings."""
         self.joint_ids = lru_cache(maxsize=CACHE_TEXTS)(self._joint_ids)
         """What comes between an action and the next, where `appends`."""
         self.appends = history is None and self._find_appends()
@@ -218,6 +221,21 @@ class Renderer:
             if control in text:
                 text = text.replace(control, control[:1] + SPLIT + control[1:])
         return text
+
+    def action_text(self, ids: Sequence[int]) -> str:
+        """A sampled action as a template gets it: control strings that the model spelled with
+        ordinary tokens are cut like those of an observation, those that it sampled as such stay."""
+        template = self.template
+        text = template.decode(ids)
+        done, start = "", 0
+        for i, token in enumerate(ids):
+            if token in self.control_ids:
+                # Of the whole beginning, as a tokenizer may decode a piece alone differently.
+                place, control = len(template.decode(ids[:i])), template.decode(ids[i : i + 1])
+                if place >= start and text.startswith(control, place):
+                    done += self.cut_controls(text[start:place]) + control
+                    start = place + len(control)
+        return done + self.cut_controls(text[start:])
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Rendered text to ids, piece by piece where a `SPLIT` cuts a control string."""
@@ -275,8 +293,9 @@ class Conversation:
         ids = tuple(action_ids)
         template = self._renderer.template
         ended = bool(ids) and ids[-1] in template.end_ids
-        text = template.decode(ids[:-1] if ended else ids)
-        self._talk.append(Message(role="assistant", content=text.replace(SPLIT, "")))
+        said = ids[:-1] if ended else ids
+        text = template.decode(said)
+        self._talk.append(Message(role="assistant", content=self._renderer.action_text(said)))
         self._ids += ids
         self._ended = template.decode(ids[-1:]) if ended else ""
         return text

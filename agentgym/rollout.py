@@ -41,6 +41,8 @@ class Agent:
     max_turn_tokens: int
     temperature: float = 1.0
     policy_version: int = 0
+    max_seconds: float | None = None
+    """An episode is truncated after the turn in which it outlives this; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,6 @@ class Start:
     env: str
     seed: int
     """The run's seed; noise follows from it, the id, the task and the turn."""
-    max_seconds: float | None = None
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -138,7 +139,7 @@ async def _take_turns(
                 seconds=time.monotonic() - turn_began,
             ),
         )
-        episode.end = _find_end(reply, start, began=began)
+        episode.end = _find_end(reply, agent, began=began)
 
 
 async def _generate(
@@ -164,13 +165,13 @@ async def _generate(
     return generation
 
 
-def _find_end(reply: Reply, start: Start, *, began: float) -> Status | None:
+def _find_end(reply: Reply, agent: Agent, *, began: float) -> Status | None:
     """The provisional end; grading turns FAILURE into SUCCESS where the outcome says so."""
     if reply.terminated:
         return Status.FAILURE
     if reply.truncated:
         return Status.TRUNCATED_TURNS
-    if start.max_seconds is not None and time.monotonic() - began > start.max_seconds:
+    if agent.max_seconds is not None and time.monotonic() - began > agent.max_seconds:
         return Status.TRUNCATED_TIME
     return None
 

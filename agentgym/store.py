@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 ROW_GROUP_EPISODES = 64
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+\.tmp")
+"""What `write_file` writes to before it renames; a process that is killed then leaves it behind."""
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:

@@ -16,10 +16,14 @@ from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe, make_plugin
+from agentgym.trainers.credit import Credit
+from agentgym.trainers.credit.trial import tells_turns_apart
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
+from agentgym.trainers.rewards import ChecksTasks, Reward
 from agentgym.trainers.rewards.combine import check_channels
+from agentgym.worker import Deadlines
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -39,16 +43,16 @@ def check_recipe(recipe: Recipe) -> None:
             found(**recipe.env.args).close()
         except TypeError as error:
             raise UsageError(f"'env.args': {error}") from error
+    if recipe.env.pool == "inline" and recipe.env.deadlines != Deadlines():
+        raise UsageError("'env.deadlines' hold for worker processes; set --env.pool process")
+    choose_device(recipe)
     for name, channel in recipe.rewards.items():
         make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
     check_channels(config.channels(recipe), credit)
-    loss = make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
-    if loss.reads_clip_scales and credit([]).clip_scales is None:
-        raise UsageError(
-            f"loss {recipe.loss.name} clips each turn as its credit says, but credit scheme "
-            f"{recipe.credit.name} does not say; use credit a2tgpo, or loss grpo_c"
-        )
+    _check_loss(recipe, credit)
+    for name, channel in recipe.rewards.items():
+        _check_tasks(registry.rewards.make(name, **channel.args), recipe)
     curriculum = recipe.curriculum
     make_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
     shared = {"train.tasks_per_step": recipe.train.tasks_per_step}
@@ -61,11 +65,48 @@ def check_recipe(recipe: Recipe) -> None:
             )
 
 
+def _check_loss(recipe: Recipe, credit: Credit) -> None:
+    """Hold the loss against what the credit scheme gives."""
+    loss = make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
+    if loss.one_advantage and tells_turns_apart(credit):
+        raise UsageError(
+            f"loss {recipe.loss.name} has one advantage an episode, but credit scheme "
+            f"{recipe.credit.name} gives turns of one episode different ones; for GSPO use loss "
+            "gspo_token"
+        )
+    if loss.reads_clip_scales and credit([]).clip_scales is None:
+        raise UsageError(
+            f"loss {recipe.loss.name} clips each turn as its credit says, but credit scheme "
+            f"{recipe.credit.name} does not say; use credit a2tgpo, or loss grpo_c"
+        )
+
+
+def _check_tasks(reward: Reward, recipe: Recipe) -> None:
+    """Show the tasks of the train split to a reward channel that wants to see them."""
+    if isinstance(reward, ChecksTasks):
+        for task in env_class(recipe.env.id).panel(recipe.env.train).tasks:
+            reward.check_task(task)
+
+
 def choose_device(recipe: Recipe) -> str:
-    """The recipe's device; "auto" is the GPU where there is one."""
-    if recipe.model.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return recipe.model.device.partition(":")[0]
+    """The recipe's device; "auto" is the GPU where there is one.
+
+    Raises:
+        UsageError: it is a GPU that is not there, or one GPU for several processes.
+    """
+    device = recipe.model.device
+    num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return "cuda" if num_gpus else "cpu"
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and int(index or 0) >= num_gpus:
+        raise UsageError(f"'model.device' is {device}, but PyTorch sees {num_gpus} GPUs here")
+    if index and recipe.processes > 1:
+        raise UsageError(
+            f"'model.device' is {device}, but each of {recipe.processes} processes takes a GPU of "
+            "its own; set --model.device cuda"
+        )
+    return device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +148,11 @@ def make_pool(recipe: Recipe) -> Pool:
     if env.pool == "inline":
         return InlinePool(env.id, max_turns=env.max_turns, args=env.args)
     return ProcessPool(
-        env.id, num_workers=env.num_workers, max_turns=env.max_turns, args=env.args
+        env.id,
+        num_workers=env.num_workers,
+        deadlines=env.deadlines,
+        max_turns=env.max_turns,
+        args=env.args,
     )
 
 
@@ -151,5 +196,6 @@ def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
         renderer=make_renderer(recipe, policy),
         context=recipe.model.context,
         max_turn_tokens=recipe.train.max_turn_tokens,
+        max_seconds=recipe.env.max_seconds,
     )
     return agent, engine

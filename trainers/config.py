@@ -14,12 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentgym.errors import UsageError, unknown
 from agentgym.registry import Registry
 from agentgym.trainers.rewards.combine import Channel
+from agentgym.worker import Deadlines
 
 RECIPES = Path(__file__).parent / "recipes"
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 """Numbers such as 3e-4, which YAML reads as text."""
 UNION_MEMBER = re.compile(r"^literal\[|^constrained-|^(int|float|str)$")
 """How pydantic names the members of a union."""
+Beta = Annotated[float, Field(ge=0, lt=1)]
+"""How much of a running mean AdamW keeps at each update."""
 
 
 class Section(BaseModel):
@@ -47,6 +50,11 @@ class EnvConfig(Section):
     """Where environments live; `process` has deadlines and survives crashes."""
     num_workers: int = Field(default=2, ge=1)
     """Worker processes of the process pool."""
+    deadlines: Deadlines = Deadlines()
+    """How many seconds each call to an environment of the process pool may take."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """An episode is truncated after the turn in which it outlives this. That depends on the clock,
+    so such a run does not repeat to the bit."""
 
 
 class ModelConfig(Section):
@@ -62,8 +70,8 @@ class ModelConfig(Section):
     """The longest sequence in tokens."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """The dtype of weights and arithmetic."""
-    device: str = "auto"
-    """`auto` takes CUDA when there is one."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 
 
 class RenderConfig(Section):
@@ -93,7 +101,7 @@ class WarmStartConfig(Section):
     """Peak learning rate; falls linearly to 5 % of it."""
     warmup_updates: int = Field(default=0, ge=0)
     """Updates over which the learning rate rises linearly."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     """AdamW's."""
     weight_decay: float = Field(default=0.05, ge=0)
     """Of all parameters."""
@@ -116,7 +124,7 @@ class TrainConfig(Section):
     """Steps over which the learning rate rises linearly."""
     last_lr_share: float = Field(default=1.0, ge=0, le=1)
     """The learning rate falls linearly to this share of itself."""
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     """AdamW's."""
     weight_decay: float = Field(default=0.0, ge=0)
     """AdamW's."""

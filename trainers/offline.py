@@ -214,7 +214,7 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
     """Credit the stored steps with these schemes.
 
     Raises:
-        StoreError: no train step is stored, or one without advantages.
+        StoreError: no train step is stored, or one without advantages, or no valid episode.
         UsageError: a scheme reads what the run did not record.
     """
     places: list[Place] = []
@@ -234,6 +234,8 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
             for episode, mine in zip(episodes, _as_the_loss_saw(credited), strict=True):
                 far += _gaps(mine, episode)
             noted.append(credited.metrics)
+    if not places:
+        raise StoreError(f"no valid episodes in these train steps of '{run.folder}'")
     columns = (
         Column(
             scheme=scheme,
@@ -258,10 +260,13 @@ def graph_of(
 
     Raises:
         UsageError: there is no such group, or the scheme reads what the run did not record.
+        StoreError: the group has no valid episode.
     """
     groups = read_step(run, recipe, step)
     if not 0 <= group < len(groups):
         raise UsageError(f"step {step} has no group {group}; it has {len(groups)}, from 0")
+    if not groups[group].members:
+        raise StoreError(f"no valid episodes in group {group} of step {step}")
     credited = apply(scheme, groups, processes=recipe.processes)
     data = draw(scheme.credit, groups[group], credited.advantages[group])
     return data, credited.metrics, groups[group].task_id

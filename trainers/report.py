@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -42,9 +43,11 @@ class Fidelity:
     infra_errors: int
     score_errors: int
     groups: int
-    groups_without_credit: int
-    """All members ended alike, so no turn got an advantage."""
-    groups_without_two_valid: int
+    groups_dropped_alike: int
+    """Left out of the update, although two members are valid: no turn got an advantage, or dynamic
+    sampling found all scores equal."""
+    groups_dropped_small: int
+    """Left out of the update, as errors of ours left fewer than two members to compare."""
     episodes: int
     evaluation_errors: int
     """Episodes of the evaluations lost to errors of ours; they are in no figure."""
@@ -116,6 +119,7 @@ def measure_fidelity(
         return round(float(sum(row.get(name, 0.0) for row in steps)))
 
     sampled, trained = total("tokens/sampled"), total("tokens/trained")
+    small = total("groups/dropped_without_two_valid")
     return Fidelity(
         tokens_sampled=sampled,
         tokens_trained=trained,
@@ -127,8 +131,8 @@ def measure_fidelity(
         infra_errors=total(f"status/{Status.INFRA_ERROR}"),
         score_errors=total(f"status/{Status.SCORE_ERROR}"),
         groups=total("groups/all"),
-        groups_without_credit=total("groups/dropped") - total("groups/without_two_valid"),
-        groups_without_two_valid=total("groups/without_two_valid"),
+        groups_dropped_alike=total("groups/dropped") - small,
+        groups_dropped_small=small,
         episodes=sum(total(f"status/{status}") for status in Status),
         evaluation_errors=lost,
         evaluation_episodes=lost + sum(result.episodes for result in evaluations),
@@ -148,7 +152,7 @@ def _content(
     difference, ci95 = gain(before, after)
     greedy_before, greedy_after = results["greedy"]
     greedy_difference, greedy_ci95 = gain(greedy_before, greedy_after)
-    memory = [row["peak_rss_gb"] for row in rows if row.get("phase") == "wall"]
+    memory = [row["peak_rss_gb"] for row in rows if "peak_rss_gb" in row]
     return {
         "title": recipe.title,
         "env": recipe.env.id,
@@ -175,12 +179,16 @@ def _content(
 
 
 def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Wall-clock seconds by phase; `total` is that of the whole run, all that lies between too."""
+    """Wall-clock seconds by phase; `total` is that of the whole run, all that lies between too.
+
+    A run that was killed has taken, up to there, what it took until the last row that was kept:
+    what came after it ran again, and the time in which nothing ran is nobody's.
+    """
     phases: dict[str, float] = {}
     for row in rows:
         if row.get("phase") == "seconds":
             for name, value in row.items():
-                if name != "phase":
+                if name not in ("phase", "unix_seconds"):
                     phases[name] = phases.get(name, 0.0) + value
         elif row.get("phase") == "eval":
             phases["evaluation"] = phases.get("evaluation", 0.0) + row["seconds"]
@@ -188,7 +196,12 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             if name.startswith("seconds/"):
                 label = name.removeprefix("seconds/")
                 phases[label] = phases.get(label, 0.0) + value
-    total = sum(row["seconds"] for row in rows if row.get("phase") == "wall")
+    stamped = [row for row in rows if "unix_seconds" in row]
+    total = sum(
+        row["unix_seconds"] - before["unix_seconds"]
+        for before, row in pairwise(stamped)
+        if row.get("phase") != "begin"
+    )
     return phases | {"total": total}
 
 

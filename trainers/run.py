@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
+import re
 import shutil
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +37,7 @@ from agentgym.trainers.config import Recipe
 from agentgym.trainers.control import run_control
 from agentgym.trainers.evaluate import evaluate, figures, greedy
 from agentgym.trainers.imitate import build_model, imitate
+from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.step import Trainer, train_step
@@ -50,6 +50,8 @@ WRITTEN = {
     *("report.json", "report.md", "curve.png"),
 }
 """All that a run writes into its folder; a folder with anything else in it is never deleted."""
+OF_A_STEP = re.compile(r"(?P<kind>step|eval)-(?P<number>\d+)(-.+)?")
+"""Episode files, without their ending, that a step or an evaluation before it wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +138,12 @@ def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"'{folder}' is a file; a run needs a folder")
-    if not folder.exists() or not any(folder.iterdir()):
+    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    whole = [name for name in found if not _is_torn(name)]
+    if not whole:
         return None
     path = folder / "config.yaml"
-    strangers = sorted(path.name for path in folder.iterdir() if path.name not in WRITTEN)
+    strangers = [name for name in whole if name not in WRITTEN]
     if not path.is_file() or strangers:
         what = f"'{strangers[0]}' in it is no part of a run" if strangers else "it holds no run"
         raise UsageError(f"'{folder}' is not empty and {what}; choose another folder")
@@ -154,6 +158,12 @@ def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     return None
 
 
+def _is_torn(name: str) -> bool:
+    """Whether the file is one of a run's that a kill left half-written under a temporary name."""
+    torn = store.TEMPORARY.fullmatch(name)
+    return torn is not None and torn["name"] in WRITTEN
+
+
 def _begin(folder: Path, recipe: Recipe) -> None:
     """Make the run's folder anew, with its recipe."""
     if folder.exists():
@@ -164,7 +174,6 @@ def _begin(folder: Path, recipe: Recipe) -> None:
 
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
-    began = time.monotonic()
     torch.manual_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()
     panels = Panels.load(recipe)
@@ -179,12 +188,11 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     first = 0 if found is None else checkpoint.check(found)
     if world.leads:
         _forget_after(folder, -1 if found is None else first)
+        _note(folder, {"phase": "begin"})
     with stoppable(world) as stop:
         finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
-    peak = world.sum_floats({"gb": _peak_rss_gb()})["gb"]
     if world.leads:
-        seconds = time.monotonic() - began
-        _note(folder, {"phase": "wall", "seconds": seconds, "peak_rss_gb": peak})
+        _note(folder, {"phase": "end"})
         if finished:
             report.write(folder)
 
@@ -222,6 +230,7 @@ def _run(
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
             run_control(trainer, panels, folder)
+        _note_memory(world, folder)
     finally:
         asyncio.run(pool.close())
     return finished
@@ -365,9 +374,17 @@ def _is_evaluated(folder: Path, step: int, paths: Iterable[Path]) -> bool:
 
 
 def _note(folder: Path, row: Mapping[str, Any]) -> None:
-    """Append a line to `metrics.jsonl`."""
+    """Append a line to `metrics.jsonl`, with the time of day as seconds since 1970."""
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(row) + "\n")
+        handle.write(json.dumps({**row, "unix_seconds": time.time()}) + "\n")
+
+
+def _note_memory(world: World, folder: Path) -> None:
+    """Note the memory of all processes while the pools' workers still live."""
+    world.wait()
+    if world.leads:
+        _note(folder, {"phase": "memory", "peak_rss_gb": peak_rss_gb()})
+    world.wait()
 
 
 def _forget_after(folder: Path, first: int) -> None:
@@ -382,12 +399,10 @@ def _forget_after(folder: Path, first: int) -> None:
     ]
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
     for path in run.files():
-        kind, number = path.stem.split("-")[:2]
-        if (kind == "step" and int(number) >= first) or (kind == "eval" and int(number) > first):
+        found = OF_A_STEP.fullmatch(path.stem)
+        # An evaluation is that of the model before the step of its number.
+        if found and int(found["number"]) >= first + (found["kind"] == "eval"):
             path.unlink()
-
-
-def _peak_rss_gb() -> float:
-    """The largest resident size of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
+    for path in folder.iterdir():
+        if _is_torn(path.name):
+            path.unlink()

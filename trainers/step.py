@@ -79,6 +79,8 @@ class StepPart:
     """Largest |sampling-time - train-time logprob| among its trained tokens."""
     num_dropped: int
     """Groups that were left out of the update."""
+    num_dropped_small: int
+    """Of these, how many have fewer than two valid members."""
     num_reencoded: int
     """Trained tokens that are not what the engine sampled."""
 
@@ -183,6 +185,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         credit={**credited.metrics, **filled.metrics},
         gap=gap,
         num_dropped=len(groups) - len(kept),
+        num_dropped_small=_count_small(groups) - _count_small(kept),
         num_reencoded=count_reencoded(sequences, engine.sampled),
     )
     parts = world.gather(part)
@@ -222,6 +225,11 @@ def _credit(trainer: Trainer, scored: Sequence[ScoredGroup]) -> Credited:
         value_targets=None if targets is None else tuple(world.share(targets)),
         clip_scales=None if scales is None else tuple(world.share(scales)),
     )
+
+
+def _count_small(groups: Sequence[Group]) -> int:
+    """Groups in which errors of ours left fewer than two members to compare."""
+    return sum(len(group.valid) < 2 for group in groups)
 
 
 def _is_kept(trainer: Trainer, group: Group) -> bool:
@@ -304,6 +312,8 @@ def _collect(parts: Sequence[StepPart], metrics: dict[str, float]) -> StepResult
     if parts:
         metrics |= describe(groups) | join(part.credit for part in parts)
         metrics["groups/dropped"] = float(sum(part.num_dropped for part in parts))
+        small = float(sum(part.num_dropped_small for part in parts))
+        metrics["groups/dropped_without_two_valid"] = small
         metrics["tokens/reencoded"] = float(sum(part.num_reencoded for part in parts))
         metrics["logprob_gap"] = max(part.gap for part in parts)
     return StepResult(groups=tuple(groups), metrics=metrics)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from saying_env import Saying
 
 from agentgym import store
 from agentgym.cli import main
@@ -249,6 +250,17 @@ def test_choices_are_listed_on_demand_and_a_person_can_leave(
     assert "You cannot do that." in shown
     assert "\x1b" not in shown
     assert "score" not in shown
+
+
+@pytest.mark.parametrize("words", ["", "a\nb\nc\n"])
+def test_an_environment_that_was_played_is_closed(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left by Ctrl-D, and played to the end."""
+    typed(monkeypatch, words)
+    before = Saying.num_closed
+    assert call("play", "saying_env:Saying") == 0
+    assert Saying.num_closed == before + 1
 
 
 def test_an_environment_that_fails_while_a_person_plays_is_one_line(

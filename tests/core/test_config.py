@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentgym import registry
 from agentgym.env import env_class
 from agentgym.errors import UsageError
-from agentgym.trainers.build import check_recipe
+from agentgym.trainers.build import check_recipe, choose_device
 from agentgym.trainers.config import (
     Recipe,
     dump,
@@ -23,6 +25,7 @@ from agentgym.trainers.config import (
     resolve,
     validate,
 )
+from agentgym.trainers.credit.trial import tells_turns_apart
 
 
 def resolved(*words: str, name: str = "corridor") -> Recipe:
@@ -153,6 +156,31 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         "it goes into 'turn', which credit scheme Salt does not read",
     ),
     "channel that is missing": (("--credit.name", "igpo"), "reads channel 'information_gain'"),
+    "beta": (("--train.betas", "[2, 0.9]"), "'train.betas.0' is 2: .*less than 1"),
+    "negative beta": (("--warm_start.betas", "[0.9, -1]"), "'warm_start.betas.1' is -1: "),
+    "device": (("--model.device", "tpu"), r"'model.device' is 'tpu': .*auto\|cpu\|cuda"),
+    "number of no device": (("--model.device", "cuda:x"), "'model.device' is 'cuda:x': "),
+    "deadline": (
+        ("--env.deadlines.step", "1"),
+        "unknown key 'env.deadlines.step'; did you mean 'env.deadlines.step_s'?",
+    ),
+    "deadline without workers": (
+        ("--env.deadlines.step_s", "1"),
+        "'env.deadlines' hold for worker processes; set --env.pool process",
+    ),
+    "time": (("--env.max_seconds", "0"), "'env.max_seconds' is 0: "),
+    "task without answers": (
+        (
+            *("--env.id", "broken_envs:Sound", "--env.eval", "gen1/train", "--credit.name", "igpo"),
+            "--rewards.information_gain",
+            "{}",
+        ),
+        "task '10': secret 'answers' must be",
+    ),
+    "one advantage": (
+        ("--loss.name", "gspo"),
+        "loss gspo has one advantage an episode, but credit scheme salt gives turns .* gspo_token",
+    ),
     "uneven share": (
         ("--processes", "3"),
         "train.tasks_per_step is 16, which 3 processes cannot share evenly",
@@ -166,6 +194,41 @@ def test_wrong_input_is_named_in_one_line(case: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         resolved(*words)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "device", "processes", "found"),
+    [
+        (0, "auto", 1, "cpu"),
+        (2, "auto", 2, "cuda"),
+        (2, "cpu", 1, "cpu"),
+        (2, "cuda", 2, "cuda"),
+        (2, "cuda:1", 1, "cuda:1"),
+        (0, "cuda", 1, "is cuda, but PyTorch sees 0 GPUs"),
+        (2, "cuda:2", 1, "is cuda:2, but PyTorch sees 2 GPUs"),
+        (2, "cuda:1", 2, "each of 2 processes takes a GPU of its own"),
+    ],
+)
+def test_the_device_is_one_that_is_there(
+    num_gpus: int, device: str, processes: int, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: num_gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
+    recipe = resolve("corridor", {"model": {"device": device}, "processes": processes})
+    if " " not in found:
+        check_recipe(recipe)
+        assert choose_device(recipe) == found
+        return
+    with pytest.raises(UsageError, match=found):
+        check_recipe(recipe)
+
+
+EPISODES_ALIKE = {"dr_grpo", "grpo", "reinforce_pp", "reinforce_pp_baseline", "rloo"}
+
+
+@pytest.mark.parametrize("name", tuple(registry.credits))
+def test_what_gives_turns_their_own_advantage_is_known_before_the_run(name: str) -> None:
+    assert tells_turns_apart(registry.credits.make(name)) == (name not in EPISODES_ALIKE)
 
 
 def test_a_split_that_cannot_be_made_here_says_what_is_missing(

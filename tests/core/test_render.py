@@ -119,6 +119,37 @@ def test_control_tokens_in_observations_stay_plain_text(
     assert dirty.messages[-1].content == hostile
 
 
+@pytest.mark.parametrize("which", ["bytes", "smollm2_tokenizer", "qwen3_tokenizer"])
+def test_control_tokens_are_rerendered_as_they_were_sampled(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    """Those that the model spelled with ordinary tokens, before and behind one that it sampled."""
+    template = ByteTemplate() if which == "bytes" else ChatTemplate(request.getfixturevalue(which))
+    renderer = Renderer(template, history=1)
+    control = template.control[0] if which == "bytes" else "<|im_start|>"
+    (control_id,) = template.encode(control)
+    assert control_id in renderer.control_ids
+    spelled = template.encode(control[:1]) + template.encode(control[1:])
+
+    def prompt_of(said: list[int]) -> tuple[int, ...]:
+        conversation = renderer.start(SYSTEM)
+        for seen, ids in (("a", [*template.encode("go")]), ("b", said)):
+            conversation.observe(Observation(text=seen))
+            text = conversation.act([*ids, template.end_id])
+            assert text == template.decode(ids)
+        prompt = conversation.observe(Observation(text="c"))
+        assert prompt.segment == 1
+        assert template.decode(said) in template.decode(prompt.ids)
+        assert template.decode(said) in prompt.messages[-2].content
+        return prompt.ids
+
+    counts = [
+        sum(token in renderer.control_ids for token in prompt_of(said))
+        for said in (template.encode("x"), spelled, [*spelled, control_id, *spelled], [control_id])
+    ]
+    assert [count - counts[0] for count in counts] == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("which", ["smollm2_tokenizer", "qwen3_tokenizer"])
 def test_characters_split_over_tokens_survive(which: str, request: pytest.FixtureRequest) -> None:
     template = ChatTemplate(request.getfixturevalue(which))

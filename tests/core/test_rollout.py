@@ -178,8 +178,8 @@ def test_the_turn_limit_truncates_and_the_score_still_counts(
 
 
 def test_an_episode_past_its_time_is_truncated_after_the_turn_under_way() -> None:
-    start = replace(start_of(NEAR, CORRIDOR), max_seconds=0.0)
-    play = play_group(InlinePool(CORRIDOR), agent_of(Listening(["west"])), start, size=1)
+    agent = replace(agent_of(Listening(["west"])), max_seconds=0.0)
+    play = play_group(InlinePool(CORRIDOR), agent, start_of(NEAR, CORRIDOR), size=1)
     (episode,) = asyncio.run(play).episodes
     assert (episode.status, len(episode.turns), episode.score) == (Status.TRUNCATED_TIME, 1, 0.0)
 

@@ -28,7 +28,7 @@ from agentgym.envs.search.corpus import ListCorpus, Passage
 from agentgym.envs.search.retrievers import Hit, Retriever, cache_folder, make_plugin
 from agentgym.envs.search.retrievers.bm25 import Bm25s
 from agentgym.envs.search.retrievers.http import HttpRetriever
-from agentgym.envs.search.server import running
+from agentgym.envs.search.server import SearchServer, running
 from agentgym.envs.search.tasks import load_panel
 from agentgym.envs.search.world import load_world
 from agentgym.errors import EnvError, UsageError
@@ -308,6 +308,43 @@ def test_a_slow_retriever_is_an_infrastructure_error_at_its_deadline(
         with pytest.raises(EnvError, match="no answer within 0.5 s"):
             client(url, deadline_s=0.5).search(["x"], topk=3)
         assert 0.4 < time.monotonic() - began < 5.0
+
+
+def test_a_name_that_takes_forever_to_look_up_is_an_infrastructure_error_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60) and [])
+    began = time.monotonic()
+    try:
+        with pytest.raises(EnvError, match="no answer within 0.5 s"):
+            client("http://slow.test/retrieve", deadline_s=0.5).search(["x"], topk=3)
+    finally:
+        over.set()
+    assert 0.4 < time.monotonic() - began < 20.0
+
+
+class Broken:
+    """A retriever with a bug."""
+
+    def search(self, queries: Any, *, topk: int) -> list[list[Hit]]:
+        raise KeyError("bug")
+
+
+def test_a_bug_of_the_server_is_told_and_a_client_that_left_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with running(Broken()) as url:
+        with pytest.raises(EnvError):
+            client(url).search(["x"], topk=3)
+        with SearchServer(("127.0.0.1", 0), Broken(), topk=3) as server:
+            try:
+                raise BrokenPipeError
+            except BrokenPipeError:
+                server.handle_error(None, None)
+    said = capsys.readouterr().err
+    assert "KeyError: 'bug'" in said
+    assert "BrokenPipeError" not in said
 
 
 def test_a_dead_retriever_ends_the_episode_without_a_reward() -> None:

@@ -66,6 +66,16 @@ def test_it_opens_what_was_stored_and_needs_no_passages_in_memory(
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
 
 
+@pytest.mark.parametrize("ending", ["meta.json", ".store", ".idx", ".term", ".managed.json"])
+def test_a_damaged_index_is_built_anew(own_cache: Path, ending: str) -> None:
+    first = opened().search(["harbor"], topk=3)
+    (folder,) = own_cache.iterdir()
+    (path,) = (path for path in folder.iterdir() if path.name.endswith(ending))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert opened().search(["harbor"], topk=3) == first
+    opened()
+
+
 def test_an_index_that_cannot_be_stored_is_an_infrastructure_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -299,6 +299,22 @@ def test_a_step_without_advantages_is_refused(tmp_path: Path) -> None:
         compare(run, "salt")
 
 
+@pytest.mark.parametrize("words", [["credit"], ["credit", "--json"], ["graph"]])
+def test_steps_without_a_valid_episode_are_one_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost(step: int) -> list[Group]:
+        failed = (
+            replace(each, status=Status.INFRA_ERROR, score=None, success=None)
+            for each in S1.episodes
+        )
+        return [group(*failed)]
+
+    write_run(tmp_path, lost)
+    verb, *more = words
+    assert "no valid episodes in" in refuse(capsys, verb, tmp_path, *more, code=1)
+
+
 def test_no_model_and_no_torch_is_loaded(tmp_path: Path) -> None:
     write_run(tmp_path, by_seed)
     program = (

@@ -52,7 +52,7 @@ STEP_ROW: dict[str, Any] = {
     "logprob_gap": 1e-6,
     "groups/all": 4.0,
     "groups/dropped": 1.0,
-    "groups/without_two_valid": 0.0,
+    "groups/dropped_without_two_valid": 0.0,
     "status/success": 8.0,
     "status/failure": 8.0,
     "status/infra_error": 0.0,
@@ -70,12 +70,14 @@ WARM_START: dict[str, Any] = {
     "curve": [{"update": 40, "train_loss": 1.25, "held_out_loss": 1.5}],
 }
 ROWS: tuple[dict[str, Any], ...] = (
+    {"phase": "begin", "unix_seconds": 1000.0},
     WARM_START,
     {"phase": "seconds", "warm_start": 7.0},
     {"phase": "eval", "at": 0, "sampled": 0.25, "greedy": 0.5, "seconds": 3.0},
     *({"step": step, **STEP_ROW} for step in range(4)),
     {"phase": "eval", "at": 4, "sampled": 0.75, "greedy": 0.5, "seconds": 3.5},
-    {"phase": "wall", "seconds": 100.0, "peak_rss_gb": 1.25},
+    {"phase": "memory", "peak_rss_gb": 1.25},
+    {"phase": "end", "unix_seconds": 1100.0},
 )
 Scores = list[list[float | None]]
 BEFORE: Scores = [[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [0.0, None]]
@@ -186,7 +188,7 @@ def test_the_right_answers_score_is_reported_where_it_was_measured(tmp_path: Pat
 
 
 def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:
-    for name, rows in (("full", ROWS), ("steps", ROWS[3:5]), ("evals", ROWS[2:3])):
+    for name, rows in (("full", ROWS), ("steps", ROWS[4:6]), ("evals", ROWS[3:4])):
         report.draw_curve(tmp_path / f"{name}.png", rows)
         data = (tmp_path / f"{name}.png").read_bytes()
         assert data.startswith(b"\x89PNG\r\n\x1a\n")
@@ -200,10 +202,37 @@ def test_fidelity_sums_the_steps_and_keeps_the_worst_gap() -> None:
         "tokens_sampled": 500, "tokens_trained": 300, "tokens_masked": 200,
         "tokens_reencoded": 3, "prefix_breaks": 5, "turns_truncated": 10,
         "max_logprob_gap": 2e-5, "infra_errors": 0, "score_errors": 0, "groups": 20,
-        "groups_without_credit": 5, "groups_without_two_valid": 0, "episodes": 80,
+        "groups_dropped_alike": 5, "groups_dropped_small": 0, "episodes": 80,
         "evaluation_errors": 0, "evaluation_episodes": 0,
     }  # fmt: skip
     assert measure_fidelity([], []).episodes == 0
+
+
+def test_groups_are_counted_by_the_reason_they_were_dropped_for() -> None:
+    """With a KL penalty a group of one valid member is kept, and so in no count."""
+    counts = {"groups/without_two_valid": 16.0, "groups/dropped": 0.0}
+    kept = {"step": 0, **STEP_ROW, **counts}
+    dropped = {**kept, "groups/dropped": 9.0, "groups/dropped_without_two_valid": 7.0}
+    for row, expected in ((kept, (0, 0)), (dropped, (2, 7))):
+        found = measure_fidelity([row], [])
+        assert (found.groups_dropped_alike, found.groups_dropped_small) == expected
+
+
+def test_the_total_counts_a_killed_part_up_to_what_was_kept_of_it() -> None:
+    """Two steps noted at 5 s and 9 s, a kill, an hour of nothing, and 20 s to the end."""
+    killed: list[dict[str, Any]] = [
+        {"phase": "begin", "unix_seconds": 100.0},
+        {"step": 0, "seconds/rollout": 4.0, "unix_seconds": 105.0},
+        {"step": 1, "seconds/rollout": 3.0, "unix_seconds": 109.0},
+    ]
+    resumed: list[dict[str, Any]] = [
+        {"phase": "begin", "unix_seconds": 3700.0},
+        {"phase": "seconds", "control": 2.0, "unix_seconds": 3708.0},
+        {"phase": "seconds", "control": 1.0},
+        {"phase": "end", "unix_seconds": 3720.0},
+    ]
+    found = report.seconds([*killed, *resumed])
+    assert found == {"rollout": 7.0, "control": 3.0, "total": 9.0 + 20.0}
 
 
 def fidelity_of(**changes: Any) -> Fidelity:

@@ -26,6 +26,8 @@ from agentgym.types import Episode
 
 TESTS = Path(__file__).parents[1]
 LAST = "step-000005"
+SESSION = ("begin", "memory", "end")
+"""Rows of a process from its start to its end, of which a run that goes on has several."""
 SETTINGS: dict[str, Any] = {
     "env": {"id": "dying_parts:DyingCorridor"},
     "credit": {"name": "dying_parts:DyingSalt"},
@@ -58,8 +60,8 @@ def timeless(episode: Episode) -> Episode:
 
 
 def lasting(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of metrics without its seconds."""
-    return {name: value for name, value in row.items() if "seconds" not in name}
+    """A row of metrics without its seconds and its memory."""
+    return {n: value for n, value in row.items() if "seconds" not in n and n != "peak_rss_gb"}
 
 
 def content(folder: Path) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def content(folder: Path) -> dict[str, Any]:
         "episodes": {
             path.name: tuple(map(timeless, store.read_episodes(path))) for path in run.files()
         },
-        "metrics": [lasting(row) for row in run.metrics() if row.get("phase") != "wall"],
+        "metrics": [lasting(row) for row in run.metrics() if row.get("phase") not in SESSION],
         "report": {
             name: value
             for name, value in run.report().items()

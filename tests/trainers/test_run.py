@@ -142,6 +142,43 @@ def test_a_lost_report_and_a_damaged_evaluation_are_made_again(
         )
 
 
+def test_what_a_kill_left_half_written_is_no_stranger_and_goes(
+    finished: RunResult, copy: Path, corridor_model: Path, tmp_path: Path
+) -> None:
+    torn = [
+        copy / f".{name}.123.tmp" for name in ("report.md", "metrics.jsonl", "panel.parquet.sha256")
+    ]
+    for path in torn:
+        path.write_text("half")
+    (copy / "report.json").unlink()
+    again = train(small_recipe(corridor_model, **SHORT), out=copy, resume=True)
+    assert again.report is not None
+    assert not any(path.exists() for path in torn)
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / ".config.yaml.123.tmp").write_text("half")
+    wrong = small_recipe(corridor_model, credit={"name": "slat"})
+    with pytest.raises(UsageError, match="unknown credit scheme"):  # the folder is free
+        train(wrong, out=only)
+    (only / ".other.123.tmp").write_text("not ours")
+    with pytest.raises(UsageError, match="'.other.123.tmp' in it is no part of a run"):
+        train(wrong, out=only, force=True)
+
+
+def test_episode_files_of_other_names_do_not_disturb_a_resumed_run(
+    copy: Path, corridor_model: Path
+) -> None:
+    shutil.rmtree(copy / "checkpoints" / "step-000002")
+    (copy / "report.json").unlink()
+    names = ("mine", "step-x", "eval", "judge-000002-gen1-unseen-3-greedy")
+    for name in names:
+        source = copy / "episodes" / "step-000001.parquet"
+        shutil.copy(source, copy / "episodes" / f"{name}.parquet")
+    again = train(small_recipe(corridor_model, **SHORT), out=copy, resume=True)
+    assert again.report is not None
+    assert {path.stem for path in store.open(copy).files()} >= {*names, "step-000001"}
+
+
 def test_force_replaces_a_run_and_repeats_it(
     finished: RunResult, copy: Path, corridor_model: Path
 ) -> None:

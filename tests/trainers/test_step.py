@@ -189,6 +189,7 @@ def test_the_penalty_pulls_to_the_reference(corridor_model: Path, tmp_path: Path
     assert_close(gradients_of(trainer), expected)
     assert result.metrics["loss/kl"] > 1e-5
     assert result.metrics["groups/dropped"] == 0
+    assert result.metrics["groups/dropped_without_two_valid"] == 0
     assert result.metrics["tokens/trained"] == num_tokens
     assert result.metrics["loss/loss"] == pytest.approx(loss, abs=1e-6)
 
@@ -237,6 +238,7 @@ def test_lost_members_leave_exactly_the_advantages_of_the_group_without_them(
     assert result.metrics["groups/without_two_valid"] == (4 if num_lost >= 3 else 0)
     if num_lost >= 3:
         assert result.metrics["groups/dropped"] == 4
+        assert result.metrics["groups/dropped_without_two_valid"] == 4
         assert result.metrics["tokens/trained"] == 0
         assert_unmoved(trainer, corridor_model)
     elif result.metrics["tokens/trained"]:

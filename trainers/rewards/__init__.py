@@ -91,6 +91,19 @@ class Reward(Protocol):
 
 
 @runtime_checkable
+class ChecksTasks(Protocol):
+    """What a channel may offer besides: to say before a run that a task will not do for it."""
+
+    def check_task(self, task: Task) -> object:
+        """Look at a task that the run may play.
+
+        Raises:
+            UsageError: the task lacks what this channel needs.
+        """
+        ...
+
+
+@runtime_checkable
 class Measures(Protocol):
     """What a channel may offer besides: numbers of its own for the step's metrics."""
 

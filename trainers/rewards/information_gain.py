@@ -59,7 +59,7 @@ class InformationGain(BaseModel):
             return ()
         texts = tuple(
             Text(prefix=self.prefix, scored=answer, suffix=self.suffix)
-            for answer in self._accepted(task)
+            for answer in self.check_task(task)
         )
         return tuple(
             Question(turn=turn, texts=texts, frozen=self.asks_reference)
@@ -93,7 +93,12 @@ class InformationGain(BaseModel):
             return {}
         return {"ell_first": scores[0], "ell_last": scores[-1]}
 
-    def _accepted(self, task: Task) -> tuple[str, ...]:
+    def check_task(self, task: Task) -> tuple[str, ...]:
+        """The task's accepted answers.
+
+        Raises:
+            UsageError: it has none. The message shows none either.
+        """
         found = task.secret.get(self.field)
         listed = (found,) if isinstance(found, str) else found
         if not isinstance(listed, Sequence):

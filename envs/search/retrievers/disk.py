@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -35,7 +36,7 @@ class Tantivy(BaseModel):
     names; 7 are not among the first three. So let the environment show three (`topk`).
 
     The index holds the passages too, so neither it nor the corpus is held in memory. It is built
-    once and kept in the cache folder, by the hash of the corpus.
+    once and kept in the cache folder, by the hash of the corpus; a damaged one is built anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +53,8 @@ class Tantivy(BaseModel):
         """The stored index of the corpus, or a new one."""
         folder = cache_folder() / f"tantivy-{FORMAT}-{metadata.version('tantivy')}-{corpus.hash}"
         with boundary(EnvError, f"index '{folder}'"):
-            if not folder.is_dir():
+            if not _is_sound(folder):
+                shutil.rmtree(folder, ignore_errors=True)
                 with stored(folder) as made:
                     _build(corpus, made)
             return TantivyRetriever(tantivy.Index.open(str(folder)))
@@ -88,6 +90,15 @@ class TantivyRetriever:
     def _passage(self, where: Any) -> Passage:
         id_, contents = json.loads(bytes(self._searcher.doc(where).get_first(PASSAGE)))
         return Passage(id=id_, contents=contents)
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether an index is there that opens; its files' own checksums are not read."""
+    try:
+        TantivyRetriever(tantivy.Index.open(str(folder)))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _build(corpus: Corpus, folder: Path) -> None:

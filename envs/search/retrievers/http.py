@@ -9,6 +9,8 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -34,7 +36,7 @@ class Http(BaseModel):
     url: str = "http://127.0.0.1:8000/retrieve"
     """Where to post; `https` too."""
     deadline_s: float = Field(default=30.0, gt=0)
-    """How long an answer may take, from connecting to its last byte."""
+    """How long a search may take, from looking up the host's name to the answer's last byte."""
 
     @field_validator("url")
     @classmethod
@@ -87,10 +89,37 @@ class HttpRetriever:
     def _post(self, body: bytes) -> tuple[int, bytes]:
         """The answer's status and body.
 
+        In a thread that is left to itself at the deadline, for nothing bounds the look-up of a
+        name, and each address of a host may take its time to connect. It ends by itself: every
+        wait of its socket is bounded.
+
+        Raises:
+            TimeoutError: the deadline passed.
+        """
+        answers: SimpleQueue[tuple[int, bytes] | Exception] = SimpleQueue()
+        end = time.monotonic() + self._deadline_s
+
+        def ask() -> None:
+            try:
+                answers.put(self._exchange(body, end))
+            except Exception as error:
+                answers.put(error)
+
+        Thread(target=ask, daemon=True).start()
+        try:
+            found = answers.get(timeout=_left(end))
+        except Empty:
+            raise TimeoutError from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _exchange(self, body: bytes, end: float) -> tuple[int, bytes]:
+        """Ask and read the answer.
+
         A plain socket, not a client library: their time limits are for each read, and a server
         that sends a byte now and then outlives them all.
         """
-        end = time.monotonic() + self._deadline_s
         parts = urlsplit(self._url)
         assert parts.hostname is not None
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -100,6 +129,7 @@ class HttpRetriever:
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         with socket.create_connection((parts.hostname, port), timeout=_left(end)) as plain:
+            plain.settimeout(_left(end))
             channel = plain
             if parts.scheme == "https":
                 context = ssl.create_default_context()

@@ -1,0 +1,44 @@
+"""How much memory a run took."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+FACT = re.compile(r"^(PPid|VmHWM):\s+(\d+)", re.MULTILINE)
+"""Of a `/proc/PID/status`: the parent, and the peak resident size in KiB."""
+
+
+def peak_rss_gb() -> float:
+    """The peak resident sizes of this process and of all below it that live now, summed, in GiB.
+
+    Below it are a pool's workers and the other processes of a run. Their peaks need not have come
+    at one time, and pages that they share count for each: the sum is an upper bound for those that
+    live; a worker that was replaced is not in it. Elsewhere than on Linux it is this process alone.
+
+    `RUSAGE_CHILDREN` would not do: it is the largest one's, not the sum, and a process begins with
+    the peak of the one that started it.
+    """
+    if sys.platform != "linux":
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
+    peaks: dict[int, int] = {}
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            facts = dict(FACT.findall(path.read_text(encoding="utf-8", errors="replace")))
+        except OSError:  # it ended meanwhile
+            continue
+        pid = int(path.parent.name)
+        peaks[pid] = int(facts.get("VmHWM", 0))  # a zombie has none
+        children[int(facts["PPid"])].append(pid)
+    found, waiting = 0, [os.getpid()]
+    while waiting:
+        pid = waiting.pop()
+        found += peaks[pid]
+        waiting += children[pid]
+    return found / (1 << 20)
