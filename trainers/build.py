@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from agentgym import registry
 from agentgym.env import env_class
-from agentgym.errors import UsageError, unknown
+from agentgym.errors import EnvError, UsageError, unknown
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
@@ -34,8 +35,8 @@ def check_recipe(recipe: Recipe) -> None:
             raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
     if recipe.env.args:
         try:
-            found(**recipe.env.args).close()
-        except TypeError as error:
+            asyncio.run(_make_one(recipe))
+        except EnvError as error:
             raise UsageError(f"'env.args': {error}") from error
     for name, channel in recipe.rewards.items():
         make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
@@ -52,6 +53,12 @@ def check_recipe(recipe: Recipe) -> None:
             raise UsageError(
                 f"{key} is {count}, which {recipe.processes} processes cannot share evenly"
             )
+
+
+async def _make_one(recipe: Recipe) -> None:
+    """Make an environment where the recipe's will live, and close it."""
+    async with make_pool(recipe) as pool, pool.seat():
+        pass
 
 
 def choose_device(recipe: Recipe) -> str:

@@ -1,7 +1,9 @@
-"""What a batch of groups looked like, as named numbers."""
+"""What a batch of groups looked like, as named numbers; and what a process took."""
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -49,3 +51,9 @@ def _mean(values: Iterable[float]) -> float:
     """The mean; 0 of nothing."""
     found = list(values)
     return float(np.mean(found)) if found else 0.0
+
+
+def peak_rss_gb() -> float:
+    """The largest resident size of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -38,10 +36,11 @@ from agentgym.trainers.config import Recipe
 from agentgym.trainers.control import run_control
 from agentgym.trainers.evaluate import evaluate, figures, greedy
 from agentgym.trainers.imitate import build_model, imitate
+from agentgym.trainers.metrics import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.step import Trainer, train_step
-from agentgym.trainers.stop import Stop, stoppable
+from agentgym.trainers.stop import Stop, Stopped, stoppable
 from agentgym.trainers.world import World, launch
 
 WRITTEN = {
@@ -63,7 +62,10 @@ class RunResult:
     def summary(self) -> str:
         """A few lines for people."""
         if self.report is None:
-            return f"stopped; go on with --resume (run in {self.folder})"
+            what = "stopped; go on with --resume"
+            if not any((self.folder / "checkpoints").glob("step-*")):
+                what = "stopped in the warm start, nothing is kept; --resume begins it anew"
+            return f"{what} (run in {self.folder})"
         before, after = self.report["before"]["success"], self.report["after"]["success"]
         low, high = self.report["gain_ci95"]
         return (
@@ -181,7 +183,7 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
         _forget_after(folder, -1 if found is None else first)
     with stoppable(world) as stop:
         finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
-    peak = world.sum_floats({"gb": _peak_rss_gb()})["gb"]
+    peak = world.sum_floats({"gb": peak_rss_gb()})["gb"]
     if world.leads:
         seconds = time.monotonic() - began
         _note(folder, {"phase": "wall", "seconds": seconds, "peak_rss_gb": peak})
@@ -201,7 +203,10 @@ def _run(
 ) -> bool:
     """Warm start, train, evaluate; whether it came to the end."""
     first = 0 if found is None else checkpoint.check(found)
-    policy = _policy(world, recipe, folder, panels, found=found)
+    try:
+        policy = _policy(world, recipe, folder, panels, found=found, stop=stop)
+    except Stopped:
+        return False
     critic = make_critic(recipe, policy)
     optimizer = make_optimizer(recipe, policy, critic)
     if found is None:
@@ -221,14 +226,17 @@ def _run(
     try:
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
-            run_control(trainer, panels, folder)
+            run_control(trainer, panels, folder, stop=stop)
+    except Stopped:
+        if world.leads:
+            say("stopped in the control, nothing of it is kept; --resume --control begins it anew")
     finally:
         asyncio.run(pool.close())
     return finished
 
 
 def _policy(
-    world: World, recipe: Recipe, folder: Path, panels: Panels, *, found: Path | None
+    world: World, recipe: Recipe, folder: Path, panels: Panels, *, found: Path | None, stop: Stop
 ) -> Policy:
     """The policy that RL begins or goes on with: a checkpoint's, or a warm-started one."""
     if found is not None:
@@ -242,7 +250,7 @@ def _policy(
     policy = load_policy(recipe, path)
     if recipe.warm_start is not None:
         began = time.monotonic()
-        record = imitate(world, recipe, panels, policy=policy, config=recipe.warm_start)
+        record = imitate(world, recipe, panels, policy=policy, stop=stop)
         if world.leads:
             _note(folder, {"phase": "warm_start", **asdict(record)})
             _note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
@@ -293,11 +301,17 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
     steps = recipe.train.steps
     every = recipe.eval.every
     done = first
-    with phase("train step", total=steps, shown=world.leads) as advance:
+
+    def evaluate_at(step: int) -> None:
+        if not world.any(stop.asked):
+            with stop.after("this evaluation"):
+                _evaluate(trainer, panels.eval, folder, step=step)
+
+    with phase("train step", total=steps, first=first, shown=world.leads) as advance:
         for step in range(first, steps):
             # Before the step, so that a run that goes on from here evaluates here, too.
             if step == 0 or (every and step % every == 0):
-                _evaluate(trainer, panels.eval, folder, step=step)
+                evaluate_at(step)
             if world.any(stop.asked):
                 break
             result = train_step(trainer, step)
@@ -310,8 +324,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
                     checkpoint.prune(folder)
                 advance(done, _remark(result.metrics))
-    if not world.any(stop.asked):
-        _evaluate(trainer, panels.eval, folder, step=steps)
+    evaluate_at(steps)
     stopped = world.any(stop.asked)
     if stopped and world.leads:
         checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
@@ -385,9 +398,3 @@ def _forget_after(folder: Path, first: int) -> None:
         kind, number = path.stem.split("-")[:2]
         if (kind == "step" and int(number) >= first) or (kind == "eval" and int(number) > first):
             path.unlink()
-
-
-def _peak_rss_gb() -> float:
-    """The largest resident size of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
