@@ -129,18 +129,23 @@ def imitate(
     config, stop = recipe.warm_start, stop or Stop()
     assert config is not None
     seed = derive_seed(recipe.seed, title, world.rank)
+
+    def look() -> None:
+        if world.any(stop.asked):
+            if world.leads:
+                say(f"stopped in the {title}, nothing of it is kept; --resume begins it anew")
+            raise Stopped
+
     under_way = "this demonstration" if world.size == 1 else "the other processes' demonstrations"
     with stop.after(under_way):
         found = _collect(world, recipe, panels, make_renderer(recipe, policy), seed=seed, stop=stop)
-        if world.any(stop.asked):
-            raise Stopped
+        look()
     if not found.sequences:
         raise no_demonstration(recipe, found.tasks, found.failures)
 
     def report(update: int, loss: float) -> None:
         advance(update, f"loss {loss:.3f}")
-        if world.any(stop.asked):
-            raise Stopped
+        look()
 
     with (
         stop.after(f"this update of the {title}"),

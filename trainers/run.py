@@ -64,7 +64,7 @@ class RunResult:
         if self.report is None:
             what = "stopped; go on with --resume"
             if not any((self.folder / "checkpoints").glob("step-*")):
-                what = "stopped in the warm start, nothing is kept; --resume begins it anew"
+                what = "stopped in the warm start; --resume begins it anew"
             return f"{what} (run in {self.folder})"
         before, after = self.report["before"]["success"], self.report["after"]["success"]
         low, high = self.report["gain_ci95"]
@@ -228,8 +228,7 @@ def _run(
         if finished and control:
             run_control(trainer, panels, folder, stop=stop)
     except Stopped:
-        if world.leads:
-            say("stopped in the control, nothing of it is kept; --resume --control begins it anew")
+        pass  # in the control: the run itself is finished
     finally:
         asyncio.run(pool.close())
     return finished

@@ -313,12 +313,11 @@ def test_ctrl_c_in_the_warm_start_stops_it_and_resume_begins_it_anew(
     result = train(recipe, out=tmp_path / "run")
     said = capsys.readouterr().out
     assert "stopping after this demonstration; press Ctrl-C again" in said
-    assert "warm start" not in said
+    assert "stopped in the warm start, nothing of it is kept; --resume begins it anew" in said
+    assert "warm start 2" not in said
     assert "evaluation at" not in said
     assert result.report is None
-    assert result.summary().startswith(
-        "stopped in the warm start, nothing is kept; --resume begins it anew"
-    )
+    assert result.summary().startswith("stopped in the warm start; --resume begins it anew")
     interrupt("")
     assert train(recipe, out=tmp_path / "run", resume=True).report is not None
     assert "warm start 200/200" in capsys.readouterr().out
@@ -335,7 +334,7 @@ def test_ctrl_c_in_the_control_leaves_the_run_finished_without_one(
     interrupt("env 1 80 INT")
     result = train(recipe, out=tmp_path / "run", control=True)
     said = capsys.readouterr().out
-    assert "stopped in the control, nothing of it is kept; --resume --control begins it" in said
+    assert "stopped in the control, nothing of it is kept; --resume begins it anew" in said
     assert result.report is not None
     assert result.report["control"] is None
     interrupt("")
