@@ -7,17 +7,18 @@ is replaced by a mistake, marked so that nobody imitates it, and the demonstrato
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import gymnasium
-
-from agentgym.env import Demonstrator, TurnEnv, make
-from agentgym.errors import EnvError, UsageError, boundary
+from agentgym.errors import AgentGymError, UsageError
+from agentgym.pool import Pool, Seat
 from agentgym.types import Observation, Task
+
+HOPELESS = 20
+"""So many failures in a row, and not one episode before them that did not fail, end the attempt:
+each may take a worker's start or a deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,69 +41,81 @@ class Demonstration:
     turns: tuple[DemonstratedTurn, ...]
 
 
+@dataclass(slots=True)
+class Failures:
+    """Demonstrations that were lost because their environment failed."""
+
+    count: int = 0
+    last: str = ""
+    """What the last one died of."""
+
+
 def demonstrate(
-    env_id: str,
+    pool: Pool,
     tasks: Iterable[Task],
     *,
     seed: int,
     mistakes: float,
-    max_turns: int | None,
-    args: Mapping[str, Any] | None = None,
-) -> Iterator[Demonstration]:
+    failures: Failures | None = None,
+) -> Generator[Demonstration, None, None]:
     """One demonstration per task; those that do not end in success are left out.
+
+    So are those whose environment fails; after `HOPELESS` failures and nothing else there are no
+    more. One environment at a time plays, for as long as it lives, so that a seed gives the same
+    demonstrations from every pool.
 
     Args:
         mistakes: share of turns that are replaced by a mistake, in [0, 1).
-        max_turns: None keeps the limit that the environment was registered with.
-        args: the environment's own settings.
+        failures: fresh; counts as the iteration goes on.
 
     Raises:
-        EnvError: the environment or its demonstrator raised.
         UsageError: the environment has no demonstrator.
     """
-    limit = {} if max_turns is None else {"max_episode_steps": max_turns}
-    with boundary(EnvError, "making an environment to demonstrate"):
-        env = make(env_id, **limit, **(args or {}))
-    inner = env.unwrapped
-    assert isinstance(inner, TurnEnv)
-    if inner.expert_name is None:
-        raise UsageError(f"environment '{env_id}' has no expert to demonstrate; set `expert_name`")
-    demonstrator = inner.demonstrator(seed=seed)
+    failures = failures or Failures()
     chance = random.Random(seed)
-    with closing(env):
-        for task in tasks:
-            with boundary(EnvError, f"demonstration of task '{task.id}'"):
-                first, turns = _play(env, demonstrator, task, chance=chance, mistakes=mistakes)
-                success = inner.outcome().success
-            if success:
-                yield Demonstration(
-                    task_id=task.id,
-                    system_prompt=inner.system_prompt,
-                    first=first,
-                    turns=turns,
-                )
+    with asyncio.Runner() as runner:
+        for number, task in enumerate(tasks):
+            if failures.count == number >= HOPELESS:
+                return
+            # The demonstrator after a failure is a new one: it must not draw the same again.
+            own_seed = seed + failures.count
+            found = runner.run(_show(pool, task, seed=own_seed, chance=chance, mistakes=mistakes))
+            if isinstance(found, AgentGymError):
+                failures.count += 1
+                failures.last = f"task '{task.id}': {found}"
+            elif found is not None:
+                yield found
 
 
-def _play(
-    env: gymnasium.Env[Observation, str],
-    demonstrator: Demonstrator,
-    task: Task,
-    *,
-    chance: random.Random,
-    mistakes: float,
-) -> tuple[Observation, tuple[DemonstratedTurn, ...]]:
+async def _show(
+    pool: Pool, task: Task, *, seed: int, chance: random.Random, mistakes: float
+) -> Demonstration | AgentGymError | None:
+    """A demonstration, or what the environment died of; None without success."""
+    try:
+        async with pool.seat() as seat:
+            if seat.expert_name is not None:
+                return await _play(seat, task, seed=seed, chance=chance, mistakes=mistakes)
+    except AgentGymError as error:
+        return error
+    raise UsageError("the environment has no expert to demonstrate; set `expert_name`")
+
+
+async def _play(
+    seat: Seat, task: Task, *, seed: int, chance: random.Random, mistakes: float
+) -> Demonstration | None:
     """One episode to its end."""
-    first, _ = env.reset(seed=task.seed, options={"task": task})
-    demonstrator.reset(first)
+    first = await seat.reset(task, seed=task.seed)
     turns: list[DemonstratedTurn] = []
     ended = False
     while not ended:
         is_mistake = chance.random() < mistakes
-        action = demonstrator.mistake() if is_mistake else demonstrator.act()
-        observation, _, terminated, truncated, _ = env.step(action)
-        demonstrator.observe(action, observation)
+        action, observation, ended = await seat.demonstrate(seed=seed, mistake=is_mistake)
         turns.append(
             DemonstratedTurn(action=action, is_mistake=is_mistake, observation=observation)
         )
-        ended = terminated or truncated
-    return first, tuple(turns)
+    outcome = await seat.outcome()
+    if not outcome.success:
+        return None
+    return Demonstration(
+        task_id=task.id, system_prompt=seat.system_prompt, first=first, turns=tuple(turns)
+    )

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.wrappers import TimeLimit
 
-from agentgym.env import TurnEnv
+from agentgym.env import Demonstrator, TurnEnv
 from agentgym.errors import AgentGymError, EnvError, ScoreError, UsageError, cut
 from agentgym.types import Observation, Outcome, Parsed, Reply, Task
 
@@ -58,6 +58,8 @@ class GuardedEnv:
         self.broken = False
         """Whether a call failed: the environment's state is then unknown."""
         self._over = True
+        self._first: Observation | None = None
+        self._demonstrator: tuple[int, Demonstrator] | None = None
         with self._attributed("boot"):
             unlimited = replace(spec, max_episode_steps=None)
             env = gymnasium.make(unlimited, disable_env_checker=True)
@@ -73,6 +75,7 @@ class GuardedEnv:
         with self._attributed("reset"):
             observation, _ = self._env.reset(seed=seed, options={"task": task})
         self._over = False
+        self._first = observation
         return observation
 
     def step(self, text: str) -> Reply:
@@ -81,8 +84,7 @@ class GuardedEnv:
         Raises:
             UsageError: the episode is over, or none was begun.
         """
-        if self._over:
-            raise UsageError("step: the episode is over or was never begun; call reset")
+        self._refuse_over("step")
         with self._attributed("step"):
             parsed = expect(self.inner.parse(text), Parsed, "step: parse")
             observation, reward, terminated, truncated, _ = self._env.step(text)
@@ -94,6 +96,43 @@ class GuardedEnv:
             truncated=truncated,
             parsed=parsed,
         )
+
+    def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+        """Let the environment's demonstrator act, which takes all turns of its episodes.
+
+        Args:
+            seed: of the demonstrator; the next one with this seed is the same, going on.
+            mistake: it makes a plausible mistake.
+
+        Returns:
+            What it wrote, the answer, and whether the episode is over.
+
+        Raises:
+            UsageError: the episode is over, or none was begun.
+        """
+        self._refuse_over("demonstrate")
+        with self._attributed("demonstrate"):
+            demonstrator = self._find_demonstrator(seed)
+            text = demonstrator.mistake() if mistake else demonstrator.act()
+            expect(text, str, "demonstrate: action")
+            observation, _, terminated, truncated, _ = self._env.step(text)
+            demonstrator.observe(text, observation)
+        self._over = terminated or truncated
+        return text, observation, self._over
+
+    def _refuse_over(self, phase: str) -> None:
+        if self._over:
+            raise UsageError(f"{phase}: the episode is over or was never begun; call reset")
+
+    def _find_demonstrator(self, seed: int) -> Demonstrator:
+        """The demonstrator of that seed, told how the episode began."""
+        if self._demonstrator is None or self._demonstrator[0] != seed:
+            self._demonstrator = seed, self.inner.demonstrator(seed=seed)
+        _, demonstrator = self._demonstrator
+        if self._first is not None:
+            demonstrator.reset(self._first)
+            self._first = None
+        return demonstrator
 
     def outcome(self) -> Outcome:
         """Grade the episode."""
@@ -179,6 +218,8 @@ def expect_observation(value: Any, phase: str) -> Observation:
     if observation.image is not None:
         expect(observation.image, bytes, f"{phase}: observation.image")
     if observation.choices is not None:
-        for choice in expect(observation.choices, tuple, f"{phase}: observation.choices"):
-            expect(choice, str, f"{phase}: each of observation.choices")
+        choices = expect(observation.choices, tuple, f"{phase}: observation.choices")
+        if set(map(type, choices)) - {str}:  # dozens a turn: a call for each would be felt
+            for choice in choices:
+                expect(choice, str, f"{phase}: each of observation.choices")
     return observation

@@ -26,6 +26,8 @@ class Seat(Protocol):
 
     system_prompt: str
     """The environment's rules and action grammar, for the model."""
+    expert_name: str | None
+    """How its demonstrator plays, in a word; None where there is none."""
 
     async def reset(self, task: Task, *, seed: int) -> Observation:
         """Start the task."""
@@ -33,6 +35,10 @@ class Seat(Protocol):
 
     async def step(self, text: str) -> Reply:
         """Act on what the model wrote, whatever it is."""
+        ...
+
+    async def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+        """Let the environment's demonstrator act; see `GuardedEnv.demonstrate`."""
         ...
 
     async def outcome(self) -> Outcome:
@@ -126,6 +132,7 @@ class InlineSeat(Seat):
         self._env = GuardedEnv(spec)
         self._closed = False
         self.system_prompt = self._env.system_prompt
+        self.expert_name = self._env.inner.expert_name
 
     @property
     def broken(self) -> bool:
@@ -139,6 +146,10 @@ class InlineSeat(Seat):
     async def step(self, text: str) -> Reply:
         """Act on what the model wrote."""
         return self._env.step(text)
+
+    async def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+        """Let the environment's demonstrator act."""
+        return self._env.demonstrate(seed=seed, mistake=mistake)
 
     async def outcome(self) -> Outcome:
         """Grade the episode."""

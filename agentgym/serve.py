@@ -65,7 +65,7 @@ def serve(fd: int, parent_pid: int) -> None:
         try:
             if phase == "boot":
                 env = GuardedEnv(*arguments)
-                answer = env.system_prompt
+                answer = env.system_prompt, env.inner.expert_name
             else:
                 answer = call(env, phase, arguments)
             frame = pickle.dumps(answer)
@@ -80,6 +80,9 @@ def call(env: GuardedEnv | None, phase: str, arguments: tuple[Any, ...]) -> Any:
     if phase == "reset":
         task, seed = arguments
         return env.reset(task, seed=seed)
+    if phase == "demonstrate":
+        seed, mistake = arguments
+        return env.demonstrate(seed=seed, mistake=mistake)
     return getattr(env, phase)(*arguments)
 
 

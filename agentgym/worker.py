@@ -28,6 +28,8 @@ class Deadlines(BaseModel):
     """Start the process, import the environment, make it."""
     reset_s: PositiveFloat = 60.0
     step_s: PositiveFloat = 60.0
+    demonstrate_s: PositiveFloat = 60.0
+    """A step, and thinking of it."""
     outcome_s: PositiveFloat = 120.0
     """Grading may run a test suite."""
     close_s: PositiveFloat = 10.0
@@ -51,6 +53,7 @@ class Worker:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self.system_prompt = ""
+        self.expert_name: str | None = None
         self.broken = False
         """Whether a call failed or was cut short."""
         self._deadlines = deadlines
@@ -69,7 +72,7 @@ class Worker:
 
     async def boot(self, frame: bytes) -> None:
         """Make the environment."""
-        self.system_prompt = await self._call("boot", frame)
+        self.system_prompt, self.expert_name = await self._call("boot", frame)
 
     async def reset(self, task: Task, *, seed: int) -> Observation:
         """Start the task."""
@@ -80,6 +83,12 @@ class Worker:
         """Act on what the model wrote."""
         reply: Reply = await self._call("step", encode("step", (text,)))
         return reply
+
+    async def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+        """Let the environment's demonstrator act."""
+        frame = encode("demonstrate", (seed, mistake))
+        answer: tuple[str, Observation, bool] = await self._call("demonstrate", frame)
+        return answer
 
     async def outcome(self) -> Outcome:
         """Grade the episode."""

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from agentgym import Observation, Outcome, Panel, Task, TurnEnv
+from agentgym.envs.toys.corridor import Corridor
 
 BIG = "x" * 10_000_000
 
@@ -110,6 +111,41 @@ class FaultyEnv(TurnEnv):
     def close(self) -> None:
         if self.misbehaves("close"):
             commit(str(self.task.public["fault"]))
+
+
+class Shown(FaultyEnv):
+    """Its expert ends every episode at once, and wins."""
+
+    expert_name = "ends"
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed, options=options)
+        return Observation(text="Speak."), {}
+
+    def expert_action(self) -> str:
+        return "end"
+
+    def outcome(self) -> Outcome:
+        super().outcome()
+        return Outcome(score=1.0, success=True)
+
+
+class FaultyCorridor(Corridor):
+    """Takes its process along in one task, and raises in another."""
+
+    max_turns = 24
+    faults = {"07": "raise SystemExit", "11": "exit process"}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        fault = self.faults.get(self.pick_task(seed, options).id)
+        return commit(fault) if fault else super().reset(seed=seed, options=options)
+
+
+class LostCorridor(Corridor):
+    """Never begins."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        commit("raise SystemExit")
 
 
 class SleepsAtBoot(FaultyEnv):

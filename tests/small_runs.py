@@ -56,8 +56,7 @@ def warm_model(folder: Path) -> Path:
     panels = Panels.load(recipe)
     build_model(recipe, panels.train, folder / "cold")
     policy = Policy.load(folder / "cold", device="cpu")
-    assert recipe.warm_start is not None
-    imitate(ALONE, recipe, panels, policy=policy, config=recipe.warm_start)
+    imitate(ALONE, recipe, panels, policy=policy)
     policy.save(folder / "warm")
     return folder / "warm"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from agentgym import registry
 from agentgym.env import env_class
-from agentgym.errors import UsageError, boundary, unknown
+from agentgym.errors import EnvError, UsageError, boundary, unknown
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
@@ -40,8 +41,8 @@ def check_recipe(recipe: Recipe) -> None:
             raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
     if recipe.env.args:
         try:
-            found(**recipe.env.args).close()
-        except TypeError as error:
+            asyncio.run(_make_one(recipe))
+        except EnvError as error:
             raise UsageError(f"'env.args': {error}") from error
     if recipe.env.pool == "inline" and recipe.env.deadlines != Deadlines():
         raise UsageError("'env.deadlines' hold for worker processes; set --env.pool process")
@@ -86,6 +87,12 @@ def _check_tasks(reward: Reward, recipe: Recipe) -> None:
     if isinstance(reward, ChecksTasks):
         for task in env_class(recipe.env.id).panel(recipe.env.train).tasks:
             reward.check_task(task)
+
+
+async def _make_one(recipe: Recipe) -> None:
+    """Make an environment where the recipe's will live, and close it."""
+    async with make_pool(recipe) as pool, pool.seat():
+        pass
 
 
 def choose_device(recipe: Recipe) -> str:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from agentgym import store
+from agentgym.trainers import run_folder
 from agentgym.trainers.build import Panels, load_policy, make_agent
 from agentgym.trainers.evaluate import evaluate, figures, gain
 from agentgym.trainers.imitate import imitate
 from agentgym.trainers.report import seconds
 from agentgym.trainers.step import Trainer
+from agentgym.trainers.stop import Stop
 
 
-def run_control(trainer: Trainer, panels: Panels, folder: Path) -> None:
+def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -> None:
     """Imitate fresh demonstrations from the warm start on, and evaluate like the run itself.
 
     The number of updates is what the warm start's own speed fits into the seconds that the train
     steps took. The learning rate begins at its peak and falls again.
+
+    Raises:
+        Stopped: in every process, when the user asked to stop while it imitated.
     """
     recipe, world = trainer.recipe, trainer.world
     assert recipe.warm_start is not None, "there is no warm start to go on from"
@@ -32,18 +36,20 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path) -> None:
     updates = max(1, round(recipe.warm_start.updates * budget / spent["warm_start"]))
     config = recipe.warm_start.model_copy(update={"updates": updates})
     policy = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
-    imitate(world, recipe, panels, policy=policy, config=config, title="control")
+    longer = recipe.model_copy(update={"warm_start": config})
+    imitate(world, longer, panels, policy=policy, title="control", stop=stop)
     agent, _ = make_agent(recipe, policy)
     step = recipe.train.steps
-    groups = evaluate(
-        trainer.pool,
-        replace(agent, policy_version=step),
-        panels.eval,
-        step=step,
-        seed=recipe.seed,
-        size=recipe.eval.samples,
-        world=world,
-    )
+    with stop.after("the control's evaluation"):
+        groups = evaluate(
+            trainer.pool,
+            replace(agent, policy_version=step),
+            panels.eval,
+            step=step,
+            seed=recipe.seed,
+            size=recipe.eval.samples,
+            world=world,
+        )
     if not world.leads:
         return
     path = folder / "episodes" / f"control-{step:06d}-sampled.parquet"
@@ -59,6 +65,5 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path) -> None:
         "gain": difference,
         "gain_ci95": ci95,
     }
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(row) + "\n")
-        handle.write(json.dumps({"phase": "seconds", "control": time.monotonic() - began}) + "\n")
+    run_folder.note(folder, row)
+    run_folder.note(folder, {"phase": "seconds", "control": time.monotonic() - began})

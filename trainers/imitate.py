@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from agentgym.demonstrate import Demonstration, demonstrate
+from agentgym.demonstrate import Demonstration, Failures, demonstrate
 from agentgym.errors import EnvError
 from agentgym.panel import Panel
+from agentgym.pool import Pool
 from agentgym.render import ByteTemplate, Renderer
 from agentgym.rollout import derive_seed
 from agentgym.trainers import sft, tiny
-from agentgym.trainers.build import Panels, make_renderer
-from agentgym.trainers.config import Recipe, WarmStartConfig
+from agentgym.trainers.build import Panels, make_pool, make_renderer
+from agentgym.trainers.config import Recipe
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
+from agentgym.trainers.stop import Stop, Stopped
 from agentgym.trainers.world import World
 
 TEXT_TASKS = 400
@@ -29,6 +34,8 @@ class WarmStartRecord:
     """What the warm start was, for the report."""
 
     demonstrations: int
+    failed: int
+    """Demonstrations that were lost because their environment failed."""
     mistakes: float
     updates: int
     tokens_per_episode: float
@@ -36,23 +43,26 @@ class WarmStartRecord:
 
     def summary(self) -> str:
         """One line for people."""
-        losses = " ".join(f"{point.held_out_loss:.2f}" for point in self.curve)
+        losses = " ".join(
+            "-" if point.held_out_loss is None else f"{point.held_out_loss:.2f}"
+            for point in self.curve
+        )
+        failed = f" ({self.failed} more failed)" if self.failed else ""
         return (
-            f"warm start: {self.demonstrations} demonstrations, {self.mistakes:.0%} mistakes, "
-            f"{self.updates} updates; held-out loss {losses}"
+            f"warm start: {self.demonstrations} demonstrations{failed}, "
+            f"{self.mistakes:.0%} mistakes, {self.updates} updates; held-out loss {losses}"
         )
 
 
 def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     """Build the small model and its tokenizer from the text of the train panel alone."""
-    demonstrations = demonstrate(
-        recipe.env.id,
-        panel.head(TEXT_TASKS).tasks,
-        seed=derive_seed(recipe.seed, "text"),
-        mistakes=0.2,
-        max_turns=recipe.env.max_turns,
-        args=recipe.env.args,
-    )
+    tasks = panel.head(TEXT_TASKS).tasks
+    seed = derive_seed(recipe.seed, "text")
+    failures = Failures()
+    with _pool(recipe) as pool:
+        demonstrations = list(demonstrate(pool, tasks, seed=seed, mistakes=0.2, failures=failures))
+    if not demonstrations:
+        raise no_demonstration(recipe, len(tasks), failures)
     reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
     tokenizer = tiny.build_tokenizer(
         [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
@@ -70,6 +80,24 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     say(f"tiny: {count / 1e6:.2f} M parameters, {len(tokenizer)} tokens")
 
 
+@contextmanager
+def _pool(recipe: Recipe) -> Iterator[Pool]:
+    """The recipe's environments, for as long as the block lasts."""
+    pool = make_pool(recipe)
+    try:
+        yield pool
+    finally:
+        asyncio.run(pool.close())
+
+
+def no_demonstration(recipe: Recipe, asked: int, failures: Failures) -> EnvError:
+    """What to raise where there is no demonstration at all."""
+    said = f"'{recipe.env.id}': no demonstration of {asked} ended in success"
+    if failures.count:
+        said += f"; {failures.count} failed, the last one: {failures.last}"
+    return EnvError(said)
+
+
 def _texts(demonstration: Demonstration, reader: Renderer) -> list[str]:
     """The observations as a model reads them, and the actions."""
     texts = [reader.user_text(demonstration.first)]
@@ -84,35 +112,59 @@ def imitate(
     panels: Panels,
     *,
     policy: Policy,
-    config: WarmStartConfig,
     title: str = "warm start",
+    stop: Stop | None = None,
 ) -> WarmStartRecord:
     """Collect demonstrations and train on them; every process does its share.
 
     Args:
+        recipe: has a warm start.
         title: what this imitation is; other titles get other demonstrations.
+        stop: whether the user asked to stop; None never asks.
+
+    Raises:
+        EnvError: there is no demonstration.
+        Stopped: in every process, when the user asked the one that leads to stop.
     """
-    renderer = make_renderer(recipe, policy)
+    config, stop = recipe.warm_start, stop or Stop()
+    assert config is not None
     seed = derive_seed(recipe.seed, title, world.rank)
-    sequences, count = _collect(
-        world, recipe, panels.train, config=config, renderer=renderer, seed=seed
-    )
-    held_out = _held_out(recipe, panels.eval, renderer) if world.leads else []
-    with phase(title, total=config.updates, shown=world.leads) as advance:
+
+    def look() -> None:
+        if world.any(stop.asked):
+            if world.leads:
+                say(f"stopped in the {title}, nothing of it is kept; --resume begins it anew")
+            raise Stopped
+
+    under_way = "this demonstration" if world.size == 1 else "the other processes' demonstrations"
+    with stop.after(under_way):
+        found = _collect(world, recipe, panels, make_renderer(recipe, policy), seed=seed, stop=stop)
+        look()
+    if not found.sequences:
+        raise no_demonstration(recipe, found.tasks, found.failures)
+
+    def report(update: int, loss: float) -> None:
+        advance(update, f"loss {loss:.3f}")
+        look()
+
+    with (
+        stop.after(f"this update of the {title}"),
+        phase(title, total=config.updates, shown=world.leads) as advance,
+    ):
         curve = sft.warm_start(
             policy,
-            sequences,
-            held_out,
+            found.sequences,
+            found.held_out,
             config,
             world=world,
             seed=seed,
             micro_batch_tokens=recipe.train.micro_batch_tokens,
-            report=lambda update, loss: advance(update, f"loss {loss:.3f}"),
+            report=report,
         )
-    num_tokens = sum(len(sequence.ids) for sequence in sequences)
-    total = world.sum_floats({"count": float(count), "tokens": float(num_tokens)})
+    total = world.sum_floats(found.counts())
     return WarmStartRecord(
         demonstrations=int(total["count"]),
+        failed=int(total["failed"]),
         mistakes=config.mistakes,
         updates=config.updates,
         tokens_per_episode=total["tokens"] / total["count"],
@@ -120,54 +172,58 @@ def imitate(
     )
 
 
+@dataclass(slots=True, kw_only=True)
+class _Collected:
+    """This process's share of the demonstrations."""
+
+    tasks: int
+    """How many were asked for."""
+    count: int = 0
+    """How many there are."""
+    sequences: list[sft.ImitationSequence] = field(default_factory=list)
+    held_out: list[sft.ImitationSequence] = field(default_factory=list)
+    failures: Failures = field(default_factory=Failures)
+    held_out_failures: Failures = field(default_factory=Failures)
+
+    def counts(self) -> dict[str, float]:
+        """What the record sums over the processes."""
+        return {
+            "count": float(self.count),
+            "tokens": float(sum(len(sequence.ids) for sequence in self.sequences)),
+            "failed": float(self.failures.count + self.held_out_failures.count),
+        }
+
+
 def _collect(
-    world: World,
-    recipe: Recipe,
-    panel: Panel,
-    *,
-    config: WarmStartConfig,
-    renderer: Renderer,
-    seed: int,
-) -> tuple[list[sft.ImitationSequence], int]:
-    """This process's share of the demonstrations as tokens, and how many they are.
-
-    Raises:
-        EnvError: there is none.
-    """
-    tasks = [panel.tasks[i % len(panel)] for i in range(config.demonstrations)]
-    mine = world.share(tasks)
-    demonstrations = demonstrate(
-        recipe.env.id,
-        mine,
-        seed=seed,
-        mistakes=config.mistakes,
-        max_turns=recipe.env.max_turns,
-        args=recipe.env.args,
-    )
-    sequences: list[sft.ImitationSequence] = []
-    count = 0
-    with phase("demonstrations", total=len(mine), shown=world.leads) as advance:
-        for count, demonstration in enumerate(demonstrations, start=1):
-            sequences += sft.tokenize(
-                demonstration, renderer, observation_loss=config.observation_loss
-            )
-            advance(count, "")
-    if not sequences:
-        raise EnvError(f"'{recipe.env.id}': no demonstration of {len(mine)} ended in success")
-    return sequences, count
-
-
-def _held_out(recipe: Recipe, panel: Panel, renderer: Renderer) -> list[sft.ImitationSequence]:
-    demonstrations = demonstrate(
-        recipe.env.id,
-        panel.tasks,
-        seed=derive_seed(recipe.seed, "held out"),
-        mistakes=0.0,
-        max_turns=recipe.env.max_turns,
-        args=recipe.env.args,
-    )
-    return [
-        sequence
-        for demonstration in islice(demonstrations, HELD_OUT)
-        for sequence in sft.tokenize(demonstration, renderer, observation_loss=0.0)
-    ]
+    world: World, recipe: Recipe, panels: Panels, renderer: Renderer, *, seed: int, stop: Stop
+) -> _Collected:
+    """The demonstrations as tokens, fewer when the user asks to stop; held out by the leader."""
+    config = recipe.warm_start
+    assert config is not None
+    panel = panels.train
+    tasks = world.share(panel.tasks[i % len(panel)] for i in range(config.demonstrations))
+    found = _Collected(tasks=len(tasks))
+    with (
+        _pool(recipe) as pool,
+        phase("demonstrations", total=len(tasks), shown=world.leads) as advance,
+    ):
+        with closing(
+            demonstrate(pool, tasks, seed=seed, mistakes=config.mistakes, failures=found.failures)
+        ) as shown:
+            for found.count, demonstration in enumerate(shown, start=1):
+                found.sequences += sft.tokenize(
+                    demonstration, renderer, observation_loss=config.observation_loss
+                )
+                advance(found.count, "")
+                if stop.asked:
+                    return found
+        if world.leads:
+            own_seed, failures = derive_seed(recipe.seed, "held out"), found.held_out_failures
+            with closing(
+                demonstrate(pool, panels.eval.tasks, seed=own_seed, mistakes=0.0, failures=failures)
+            ) as shown:
+                for demonstration in islice(shown, HELD_OUT):
+                    found.held_out += sft.tokenize(demonstration, renderer, observation_loss=0.0)
+                    if stop.asked:
+                        break
+    return found

@@ -132,8 +132,7 @@ class Policy:
         They are `[W]`, sequence by sequence as they were asked: fp32, natural log, temperature 1.
 
         Gradients flow unless they are switched off around the call. The activations of all its
-        micro-batches then live until `backward`: to hold one at a time, group the sequences by
-        `micro_batches` and call once for each group.
+        micro-batches then live until `backward`: to hold one at a time, `plan` and `run` them.
 
         Args:
             sequences: token ids; what follows a sequence's last wanted token costs nothing.
@@ -183,13 +182,6 @@ class Policy:
             hidden_NH, nodes_W = self._read_tree(batch)
             return hidden_NH[nodes_W.tolist()]
         return self._read_padded(batch)
-
-    @staticmethod
-    def micro_batches(
-        lengths: Sequence[int], *, budget: int = TOKEN_BUDGET
-    ) -> list[tuple[int, ...]]:
-        """Padded micro-batches for sequences that share nothing; see `batches.padded`."""
-        return batches.padded(lengths, budget=budget)
 
     def sum_gradients(self, world: World) -> None:
         """Sum the gradients over the processes; one that had nothing to train counts as zero."""

@@ -311,16 +311,22 @@ def _warm_start_text(record: Mapping[str, Any] | None) -> str:
     if record is None:
         return ""
     curve = [
-        (point["update"], f"{point['train_loss']:.3f}", f"{point['held_out_loss']:.3f}")
+        (point["update"], _loss(point["train_loss"]), _loss(point["held_out_loss"]))
         for point in record["curve"]
     ]
+    failed = record.get("failed", 0)
+    lost = f" ({failed} more were lost to errors of the environment)" if failed else ""
     return (
-        f"## Warm start\n\n{record['demonstrations']} demonstrations, "
+        f"## Warm start\n\n{record['demonstrations']} demonstrations{lost}, "
         f"{record['mistakes']:.0%} of the turns replaced by mistakes that are not imitated, "
         f"{record['updates']} updates, {record['tokens_per_episode']:.0f} tokens an episode. "
         "Losses in nats per token.\n\n"
         + _table(("update", "training loss", "held-out loss (actions)"), curve)
     )
+
+
+def _loss(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _control_text(record: Mapping[str, Any] | None) -> str:

@@ -6,11 +6,9 @@ Every phase leaves files, so that a killed run goes on where its last checkpoint
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
 from agentgym.panel import Panel
 from agentgym.pool import Pool
-from agentgym.trainers import checkpoint, config, report
+from agentgym.trainers import checkpoint, config, report, run_folder
 from agentgym.trainers.build import (
     Panels,
     check_recipe,
@@ -41,17 +39,8 @@ from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.step import Trainer, train_step
-from agentgym.trainers.stop import Stop, stoppable
+from agentgym.trainers.stop import Stop, Stopped, stoppable
 from agentgym.trainers.world import World, launch
-
-WRITTEN = {
-    *("config.yaml", "panel.parquet", "panel.parquet.sha256", "panel-eval.parquet"),
-    *("panel-eval.parquet.sha256", "model", "checkpoints", "episodes", "metrics.jsonl"),
-    *("report.json", "report.md", "curve.png"),
-}
-"""All that a run writes into its folder; a folder with anything else in it is never deleted."""
-OF_A_STEP = re.compile(r"(?P<kind>step|eval)-(?P<number>\d+)(-.+)?")
-"""Episode files, without their ending, that a step or an evaluation before it wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +54,10 @@ class RunResult:
     def summary(self) -> str:
         """A few lines for people."""
         if self.report is None:
-            return f"stopped; go on with --resume (run in {self.folder})"
+            what = "stopped; go on with --resume"
+            if not any((self.folder / "checkpoints").glob("step-*")):
+                what = "stopped in the warm start; --resume begins it anew"
+            return f"{what} (run in {self.folder})"
         before, after = self.report["before"]["success"], self.report["after"]["success"]
         low, high = self.report["gain_ci95"]
         return (
@@ -105,7 +97,7 @@ def train(
         name = "run"
         resolved = config.validate(config.merge(recipe.model_dump(mode="json"), overrides))
     folder = Path(out) if out is not None else Path("runs") / name
-    stored = _find_stored(folder, resume=resume, force=force)
+    stored = run_folder.find_stored(folder, resume=resume, force=force)
     if stored not in (None, resolved):
         say(f"going on with the recipe in {folder / 'config.yaml'}; other options are ignored")
     resolved = stored or resolved
@@ -113,7 +105,7 @@ def train(
     if control and resolved.warm_start is None:
         raise UsageError("--control goes on with the warm start, and this recipe has none")
     if stored is None:
-        _begin(folder, resolved)
+        run_folder.begin(folder, resolved)
     done = _find_report(folder)
     if done is None or (control and done["control"] is None):
         device = choose_device(resolved)
@@ -126,50 +118,6 @@ def train(
 
 def _find_report(folder: Path) -> dict[str, Any] | None:
     return store.open(folder).report() if (folder / "report.json").exists() else None
-
-
-def _find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
-    """The recipe of the run to go on with; None where one begins.
-
-    A run without a checkpoint begins anew: what stopped it may have been its recipe.
-
-    Raises:
-        UsageError: the folder is neither free, nor a run to go on with or to replace.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"'{folder}' is a file; a run needs a folder")
-    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    whole = [name for name in found if not _is_torn(name)]
-    if not whole:
-        return None
-    path = folder / "config.yaml"
-    strangers = [name for name in whole if name not in WRITTEN]
-    if not path.is_file() or strangers:
-        what = f"'{strangers[0]}' in it is no part of a run" if strangers else "it holds no run"
-        raise UsageError(f"'{folder}' is not empty and {what}; choose another folder")
-    if resume:
-        if not any((folder / "checkpoints").glob("step-*")):
-            return None
-        return config.validate(config.read_recipe(str(path)))
-    if not force:
-        raise UsageError(
-            f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
-        )
-    return None
-
-
-def _is_torn(name: str) -> bool:
-    """Whether the file is one of a run's that a kill left half-written under a temporary name."""
-    torn = store.TEMPORARY.fullmatch(name)
-    return torn is not None and torn["name"] in WRITTEN
-
-
-def _begin(folder: Path, recipe: Recipe) -> None:
-    """Make the run's folder anew, with its recipe."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    store.write_text(folder / "config.yaml", config.dump(recipe))
 
 
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
@@ -187,12 +135,12 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
         raise StoreError("no sound checkpoint is left; start again with --force")
     first = 0 if found is None else checkpoint.check(found)
     if world.leads:
-        _forget_after(folder, -1 if found is None else first)
-        _note(folder, {"phase": "begin"})
+        run_folder.forget_after(folder, -1 if found is None else first)
+        run_folder.note(folder, {"phase": "begin"})
     with stoppable(world) as stop:
         finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
     if world.leads:
-        _note(folder, {"phase": "end"})
+        run_folder.note(folder, {"phase": "end"})
         if finished:
             report.write(folder)
 
@@ -209,7 +157,10 @@ def _run(
 ) -> bool:
     """Warm start, train, evaluate; whether it came to the end."""
     first = 0 if found is None else checkpoint.check(found)
-    policy = _policy(world, recipe, folder, panels, found=found)
+    try:
+        policy = _policy(world, recipe, folder, panels, found=found, stop=stop)
+    except Stopped:
+        return False
     critic = make_critic(recipe, policy)
     optimizer = make_optimizer(recipe, policy, critic)
     if found is None:
@@ -229,7 +180,8 @@ def _run(
     try:
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
-            run_control(trainer, panels, folder)
+            with suppress(Stopped):  # the run itself is finished
+                run_control(trainer, panels, folder, stop=stop)
         _note_memory(world, folder)
     finally:
         asyncio.run(pool.close())
@@ -237,7 +189,7 @@ def _run(
 
 
 def _policy(
-    world: World, recipe: Recipe, folder: Path, panels: Panels, *, found: Path | None
+    world: World, recipe: Recipe, folder: Path, panels: Panels, *, found: Path | None, stop: Stop
 ) -> Policy:
     """The policy that RL begins or goes on with: a checkpoint's, or a warm-started one."""
     if found is not None:
@@ -251,10 +203,10 @@ def _policy(
     policy = load_policy(recipe, path)
     if recipe.warm_start is not None:
         began = time.monotonic()
-        record = imitate(world, recipe, panels, policy=policy, config=recipe.warm_start)
+        record = imitate(world, recipe, panels, policy=policy, stop=stop)
         if world.leads:
-            _note(folder, {"phase": "warm_start", **asdict(record)})
-            _note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
+            run_folder.note(folder, {"phase": "warm_start", **asdict(record)})
+            run_folder.note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
             say(record.summary())
     return policy
 
@@ -302,11 +254,17 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
     steps = recipe.train.steps
     every = recipe.eval.every
     done = first
-    with phase("train step", total=steps, shown=world.leads) as advance:
+
+    def evaluate_at(step: int) -> None:
+        if not world.any(stop.asked):
+            with stop.after("this evaluation"):
+                _evaluate(trainer, panels.eval, folder, step=step)
+
+    with phase("train step", total=steps, first=first, shown=world.leads) as advance:
         for step in range(first, steps):
             # Before the step, so that a run that goes on from here evaluates here, too.
             if step == 0 or (every and step % every == 0):
-                _evaluate(trainer, panels.eval, folder, step=step)
+                evaluate_at(step)
             if world.any(stop.asked):
                 break
             result = train_step(trainer, step)
@@ -314,13 +272,12 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
             if world.leads:
                 path = folder / "episodes" / f"step-{step:06d}.parquet"
                 store.write_episodes(path, (e for g in result.groups for e in g.episodes))
-                _note(folder, {"step": step, **result.metrics})
+                run_folder.note(folder, {"step": step, **result.metrics})
                 if done % recipe.train.checkpoint_every == 0 or done == steps:
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
                     checkpoint.prune(folder)
                 advance(done, _remark(result.metrics))
-    if not world.any(stop.asked):
-        _evaluate(trainer, panels.eval, folder, step=steps)
+    evaluate_at(steps)
     stopped = world.any(stop.asked)
     if stopped and world.leads:
         checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
@@ -360,7 +317,7 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
             note[kind] = figures(groups, panel).success
     if world.leads:
         note["seconds"] = time.monotonic() - began
-        _note(folder, note)
+        run_folder.note(folder, note)
         say(
             f"evaluation at step {step}: success {note['sampled']:.1%} sampled, "
             f"{note['greedy']:.1%} greedy, on {len(panel)} tasks of {panel.name}"
@@ -373,36 +330,9 @@ def _is_evaluated(folder: Path, step: int, paths: Iterable[Path]) -> bool:
     return noted and all(store.is_sound(path) for path in paths)
 
 
-def _note(folder: Path, row: Mapping[str, Any]) -> None:
-    """Append a line to `metrics.jsonl`, with the time of day as seconds since 1970."""
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps({**row, "unix_seconds": time.time()}) + "\n")
-
-
 def _note_memory(world: World, folder: Path) -> None:
     """Note the memory of all processes while the pools' workers still live."""
     world.wait()
     if world.leads:
-        _note(folder, {"phase": "memory", "peak_rss_gb": peak_rss_gb()})
+        run_folder.note(folder, {"phase": "memory", "peak_rss_gb": peak_rss_gb()})
     world.wait()
-
-
-def _forget_after(folder: Path, first: int) -> None:
-    """Drop what the steps from `first` on left behind, for they run again; -1 drops everything."""
-    run = store.open(folder)
-    kept = [
-        row
-        for row in run.metrics()
-        if row.get("step", -1) < first
-        and row.get("at", 0) <= first
-        and row.get("phase") != "control"
-    ]
-    store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
-    for path in run.files():
-        found = OF_A_STEP.fullmatch(path.stem)
-        # An evaluation is that of the model before the step of its number.
-        if found and int(found["number"]) >= first + (found["kind"] == "eval"):
-            path.unlink()
-    for path in folder.iterdir():
-        if _is_torn(path.name):
-            path.unlink()

@@ -1,4 +1,10 @@
-"""Warm start: imitation of demonstrations, mistakes shown but not imitated."""
+"""Warm start: imitation of demonstrations, mistakes shown but not imitated.
+
+The demonstrations of an update go through the model packed into rows without padding, what they
+share read once, where that spares enough; see `batches.plan`. Measured on the quickstart's, 8 an
+update, one thread, 40 updates of each way in turns: padded rows of similar length held 15.6 %
+padding and 1.22 times the tokens of packed ones, which took 13 % less CPU time.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +24,8 @@ from agentgym.trainers.world import World
 
 LAST_LR_SHARE = 0.05
 """The learning rate falls linearly to this share of its peak."""
+MAX_GRAD_NORM = 1.0
+"""Gradients are scaled down to this norm."""
 CURVE_POINTS = 8
 """How often the held-out loss is measured."""
 
@@ -37,7 +45,8 @@ class CurvePoint:
 
     update: int
     train_loss: float
-    held_out_loss: float
+    held_out_loss: float | None
+    """None where nothing was held out."""
 
 
 def tokenize(
@@ -159,31 +168,25 @@ def _update(
     weight = sum(sum(sequence.weights) for sequence in batch)
     total = world.sum_floats({"weight": weight})["weight"]
     loss_sum = 0.0
-    for chosen in policy.micro_batches([len(s.ids) for s in batch], budget=budget):
-        loss = _weighted_loss(policy, [batch[index] for index in chosen])
+    wanted = [[i for i, w in enumerate(s.weights) if w > 0] for s in batch]
+    for part in policy.plan([s.ids for s in batch], wanted, budget=budget):
+        weights = [batch[member].weights[i] for member in part.members for i in wanted[member]]
+        loss = -(torch.tensor(weights, device=policy.device) * policy.run(part)).sum()
         (loss / total).backward()  # mean over the weight of the whole batch, not of this part
         loss_sum += float(loss.detach())
     policy.sum_gradients(world)
-    torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
+    torch.nn.utils.clip_grad_norm_(policy.model.parameters(), MAX_GRAD_NORM)
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()
     return world.sum_floats({"loss": loss_sum})["loss"] / total
 
 
-def _weighted_loss(policy: Policy, batch: Sequence[ImitationSequence]) -> torch.Tensor:
-    """The weighted sum of negative logprobs."""
-    wanted = [[i for i, w in enumerate(s.weights) if w > 0] for s in batch]
-    weights = torch.tensor(
-        [s.weights[i] for s, places in zip(batch, wanted, strict=True) for i in places],
-        device=policy.device,
-    )
-    return -(weights * policy.logprobs([s.ids for s in batch], wanted)).sum()
-
-
 @torch.no_grad()
-def action_loss(policy: Policy, sequences: Sequence[ImitationSequence], *, budget: int) -> float:
-    """Mean negative logprob of the imitated action tokens, in nats."""
+def action_loss(
+    policy: Policy, sequences: Sequence[ImitationSequence], *, budget: int
+) -> float | None:
+    """Mean negative logprob of the imitated action tokens, in nats; None where there is none."""
     wanted = [[i for i, w in enumerate(s.weights) if w == 1] for s in sequences]
     logprobs = policy.logprobs([s.ids for s in sequences], wanted, budget=budget)
-    return -float(logprobs.sum()) / max(1, len(logprobs))
+    return -float(logprobs.sum()) / len(logprobs) if len(logprobs) else None

@@ -27,7 +27,7 @@ from torch import Tensor
 from agentgym.demonstrate import demonstrate
 from agentgym.trainers import batches, sft, tiny
 from agentgym.trainers.batches import MicroBatch
-from agentgym.trainers.build import Panels, make_renderer
+from agentgym.trainers.build import Panels, make_pool, make_renderer
 from agentgym.trainers.config import resolve
 from agentgym.trainers.imitate import build_model
 from agentgym.trainers.policy import Policy
@@ -64,9 +64,7 @@ def alfworld(*, group_size: int) -> Shape:
     renderer = make_renderer(recipe, policy)
     tasks = panel.tasks[: NUM_GROUPS * GROUP_SIZE // group_size]
     repeated = [task for task in tasks for _ in range(group_size)]
-    demonstrations = demonstrate(
-        recipe.env.id, repeated, seed=0, mistakes=MISTAKES, max_turns=recipe.env.max_turns
-    )
+    demonstrations = demonstrate(make_pool(recipe), repeated, seed=0, mistakes=MISTAKES)
     sequences = [
         sequence
         for demonstration in demonstrations

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from faulty_env import task
 from saying_env import Saying, saying
 
-from agentgym.demonstrate import Demonstration, demonstrate
+from agentgym.demonstrate import HOPELESS, Demonstration, Failures, demonstrate
 from agentgym.env import env_class
-from agentgym.errors import EnvError, UsageError
+from agentgym.errors import UsageError
+from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.types import Task
+from agentgym.worker import Deadlines
 
 CORRIDOR = "agentgym/Corridor-v0"
 TASKS = env_class(CORRIDOR).panel("gen1/train").tasks
@@ -18,7 +23,7 @@ def corridor(
     *, seed: int = 0, mistakes: float = 0.0, max_turns: int | None = None
 ) -> list[Demonstration]:
     return list(
-        demonstrate(CORRIDOR, TASKS, seed=seed, mistakes=mistakes, max_turns=max_turns)
+        demonstrate(InlinePool(CORRIDOR, max_turns=max_turns), TASKS, seed=seed, mistakes=mistakes)
     )
 
 
@@ -75,19 +80,61 @@ def test_episodes_that_do_not_win_within_the_limit_are_left_out() -> None:
 
 
 def test_an_environment_without_an_expert_is_refused() -> None:
-    with pytest.raises(UsageError, match="'faulty_env:FaultyEnv' has no expert"):
-        list(
-            demonstrate("faulty_env:FaultyEnv", [], seed=0, mistakes=0.0, max_turns=None)
-        )
+    with pytest.raises(UsageError, match="has no expert to demonstrate; set `expert_name`"):
+        list(demonstrate(InlinePool("faulty_env:FaultyEnv"), TASKS, seed=0, mistakes=0.0))
 
 
-def test_an_environment_that_fails_names_the_task_and_is_closed() -> None:
+def close(pool: Pool) -> None:
+    asyncio.run(pool.close())
+
+
+def test_a_seed_gives_the_same_demonstrations_from_both_pools() -> None:
+    pool = ProcessPool(CORRIDOR, num_workers=2)
+    found = list(demonstrate(pool, TASKS[:6], seed=3, mistakes=0.4))
+    close(pool)
+    assert found == corridor(seed=3, mistakes=0.4)[:6]
+
+
+def test_a_failure_costs_its_own_demonstration_and_its_environment() -> None:
     broken = Task(id="broken", split="gen1/train", seed=0)  # no "says" in it
     num_closed = Saying.num_closed
-    found = demonstrate(
-        "saying_env:Saying", [saying("a"), broken], seed=0, mistakes=0.0, max_turns=None
-    )
-    assert [turn.observation.text for turn in next(found).turns] == ["a", "a", "a"]
-    with pytest.raises(EnvError, match="demonstration of task 'broken': KeyError: 'says'"):
-        next(found)
+    failures = Failures()
+    pool = InlinePool("saying_env:Saying")
+    asked = [saying("a"), broken, saying("b")]
+    found = list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=failures))
+    assert [shown.turns[0].observation.text for shown in found] == ["a", "b"]
+    assert failures.count == 1
+    assert failures.last == "task 'broken': demonstrate: KeyError: 'says'"
     assert Saying.num_closed == num_closed + 1
+    close(pool)
+
+
+FAULTS = ("sleep", "exit process", "raise SystemExit")
+
+
+@pytest.mark.parametrize("phase", ["reset", "step", "outcome"])
+def test_what_kills_hangs_or_leaves_a_worker_costs_one_demonstration_each(phase: str) -> None:
+    deadlines = Deadlines(reset_s=1, demonstrate_s=1, outcome_s=1, close_s=1)
+    pool = ProcessPool("faulty_env:Shown", num_workers=1, deadlines=deadlines)
+    asked = [fine := task("", ""), *(task(phase, fault) for fault in FAULTS), fine]
+    failures = Failures()
+    found = list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=failures))
+    assert len(found) == 2
+    assert found[0].turns == found[1].turns
+    assert failures.count == len(FAULTS)
+    called = "demonstrate" if phase == "step" else phase
+    assert failures.last == f"task 'faulty': {called}: SystemExit: 5"
+    close(pool)
+
+
+def test_what_always_fails_is_given_up_and_what_once_worked_is_not() -> None:
+    broken = Task(id="broken", split="gen1/train", seed=0)
+    pool = InlinePool("saying_env:Saying")
+    hopeless, patient = Failures(), Failures()
+    asked = [broken] * 30
+    assert not list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=hopeless))
+    assert hopeless.count == HOPELESS
+    asked = [saying("a"), *asked]
+    assert len(list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=patient))) == 1
+    assert patient.count == 30
+    close(pool)

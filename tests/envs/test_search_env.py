@@ -20,6 +20,7 @@ from agentgym.envs.search.prompt import NO_CALL, NOTHING_FOUND, parse_call, read
 from agentgym.envs.search.tasks import SIZES, load_panel
 from agentgym.envs.search.world import load_world
 from agentgym.errors import UsageError
+from agentgym.pool import InlinePool
 from agentgym.types import Observation, Parsed, Task
 from oracles import answer_scores
 
@@ -177,11 +178,8 @@ def test_the_expert_answers_every_question_in_as_many_searches_as_hops(
 
 def test_slips_are_wrong_searches_and_bad_form_and_never_end_an_episode() -> None:
     tasks = load_panel("gen1/train").tasks[:150]
-    found = list(
-        demonstrate(
-            "agentgym/Search-v0", tasks, seed=1, mistakes=0.3, max_turns=12, args={"topk": 1}
-        )
-    )
+    pool = InlinePool("agentgym/Search-v0", max_turns=12, args={"topk": 1})
+    found = list(demonstrate(pool, tasks, seed=1, mistakes=0.3))
     assert len(found) == len(tasks)
     slips = [turn for each in found for turn in each.turns if turn.is_mistake]
     assert len(slips) > 100

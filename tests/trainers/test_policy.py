@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from agentgym.errors import UsageError
+from agentgym.trainers import batches
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.world import World
 
@@ -114,16 +115,16 @@ def test_positions_outside_a_sequence_are_errors(
 
 def test_micro_batches_hold_every_sequence_once_and_fit_their_budget() -> None:
     lengths = random.Random(0).choices(range(60), k=50)
-    batches = Policy.micro_batches(lengths, budget=100)
-    members = [i for batch in batches for i in batch]
+    found = batches.padded(lengths, budget=100)
+    members = [i for batch in found for i in batch]
     assert sorted(members) == [i for i, n in enumerate(lengths) if n > 0]
-    assert all(len(batch) * max(lengths[i] for i in batch) <= 100 for batch in batches)
+    assert all(len(batch) * max(lengths[i] for i in batch) <= 100 for batch in found)
     # Similar lengths stand together, so that little is padding.
     assert [lengths[i] for i in members] == sorted((n for n in lengths if n), reverse=True)
 
 
 def test_a_sequence_above_the_budget_is_a_batch_of_its_own() -> None:
-    assert Policy.micro_batches([3, 500, 4], budget=10) == [(1,), (2, 0)]
+    assert batches.padded([3, 500, 4], budget=10) == [(1,), (2, 0)]
 
 
 def test_summed_gradients_count_an_idle_process_as_zero() -> None:

@@ -101,6 +101,15 @@ def run_folder(
     return folder
 
 
+def test_what_the_warm_start_lost_and_did_not_measure_is_said(tmp_path: Path) -> None:
+    unmeasured = {"update": 40, "train_loss": 1.25, "held_out_loss": None}
+    record = {**WARM_START, "failed": 3, "curve": [unmeasured]}
+    report.write(run_folder(tmp_path, rows=(record, *ROWS[1:])))
+    text = (tmp_path / "report.md").read_text()
+    assert "94 demonstrations (3 more were lost to errors of the environment), 30%" in text
+    assert "| 40 | 1.250 | - |" in text
+
+
 def test_the_report_holds_what_is_promised_and_is_stored_as_it_is(tmp_path: Path) -> None:
     content = report.write(run_folder(tmp_path))
     assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(content))

@@ -213,6 +213,7 @@ def test_a_damaged_newest_checkpoint_costs_its_steps_and_no_more(runs: Runs) -> 
 @pytest.mark.slow
 def test_ctrl_c_once_saves_and_stops_and_twice_stops_now(runs: Runs) -> None:
     """Before the first step, after a step, at once; and then to the end."""
+    assert "stopping after this evaluation; press Ctrl-C again to stop now" in runs.said
     assert "stopping after this step; press Ctrl-C again to stop now" in runs.said
     assert "stopped before the first step; --resume goes on" in runs.said
     assert runs.codes["stopped again"] == 0

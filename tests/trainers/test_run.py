@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dying_parts
 import pytest
 from small_runs import small_recipe
 from transformers import AutoTokenizer
@@ -15,7 +17,7 @@ from transformers import AutoTokenizer
 from agentgym import store
 from agentgym.cli import main
 from agentgym.env import env_class
-from agentgym.errors import UsageError
+from agentgym.errors import UsageError, WorkerError
 from agentgym.trainers import config, train
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.report import FidelityError
@@ -295,3 +297,84 @@ def test_a_run_without_a_sound_checkpoint_is_not_begun_anew_unasked(
     recipe = save_recipe(small_recipe(corridor_model, **SHORT), tmp_path)
     line = refuse(capsys, "train", recipe, "--out", copy, "--resume", code=1)
     assert "no sound checkpoint is left; start again with --force" in line
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the next run of `dying_parts` send SIGINT to this process; see there for when."""
+
+    def at(where: str) -> None:
+        dying_parts.CALLS.clear()
+        dying_parts.STEP[0] = 0
+        monkeypatch.setenv("SIGNAL_AT", where)
+
+    return at
+
+
+INTERRUPTED: dict[str, Any] = {
+    "env": {"id": "dying_parts:DyingCorridor"},
+    "credit": {"name": "dying_parts:DyingSalt"},
+    "warm_start": {"demonstrations": 60, "updates": 200, "episodes_per_update": 2},
+    "train": {"steps": 1, "tasks_per_step": 2},
+    "eval": {"tasks": 1, "samples": 1},
+}
+
+
+@pytest.mark.parametrize("pool", ["inline", "process"])
+def test_settings_that_an_environment_does_not_take_are_an_error_before_anything_runs(
+    corridor_model: Path, tmp_path: Path, pool: str
+) -> None:
+    recipe = small_recipe(corridor_model, env={"args": {"rooms": 9}, "pool": pool})
+    with pytest.raises(UsageError, match="'env.args': boot: TypeError: .* 'rooms'"):
+        train(recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_environment_that_kills_its_process_when_made_is_an_error_too(
+    corridor_model: Path, tmp_path: Path
+) -> None:
+    env: dict[str, Any] = {"id": "faulty_env:ExitsAtBoot", "pool": "process"}
+    env |= {"train": "gen1/train", "eval": "gen1/train", "args": {"render_mode": None}}
+    with pytest.raises(WorkerError, match="the worker died in boot with exit code 3"):
+        train(small_recipe(corridor_model, env=env), out=tmp_path / "run")
+
+
+def test_ctrl_c_in_the_warm_start_stops_it_and_resume_begins_it_anew(
+    corridor_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    interrupt: Callable[[str], None],
+) -> None:
+    recipe = small_recipe(corridor_model, **INTERRUPTED)
+    interrupt("env 0 20 INT")
+    result = train(recipe, out=tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "stopping after this demonstration; press Ctrl-C again" in said
+    assert "stopped in the warm start, nothing of it is kept; --resume begins it anew" in said
+    assert "warm start 2" not in said
+    assert "evaluation at" not in said
+    assert result.report is None
+    assert result.summary().startswith("stopped in the warm start; --resume begins it anew")
+    interrupt("")
+    assert train(recipe, out=tmp_path / "run", resume=True).report is not None
+    assert "warm start 200/200" in capsys.readouterr().out
+
+
+def test_ctrl_c_in_the_control_leaves_the_run_finished_without_one(
+    corridor_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    interrupt: Callable[[str], None],
+) -> None:
+    """The last evaluation takes at most two times 24 turns; the 80th is a demonstration's."""
+    recipe = small_recipe(corridor_model, **INTERRUPTED)
+    interrupt("env 1 80 INT")
+    result = train(recipe, out=tmp_path / "run", control=True)
+    said = capsys.readouterr().out
+    assert "stopped in the control, nothing of it is kept; --resume begins it anew" in said
+    assert result.report is not None
+    assert result.report["control"] is None
+    interrupt("")
+    result = train(recipe, out=tmp_path / "run", control=True, resume=True)
+    assert result.report is not None
+    assert result.report["control"]["updates"] > 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 import torch
@@ -15,8 +16,10 @@ from agentgym.render import ByteTemplate, Renderer
 from agentgym.trainers import sft
 from agentgym.trainers.build import Panels
 from agentgym.trainers.config import WarmStartConfig
-from agentgym.trainers.imitate import imitate
+from agentgym.trainers.imitate import WarmStartRecord, build_model, imitate
 from agentgym.trainers.policy import Policy
+from agentgym.trainers.stop import Stopped
+from agentgym.trainers.world import World
 from agentgym.types import Observation
 
 USER, ASSISTANT, END = 256, 257, 258
@@ -90,7 +93,7 @@ def test_the_held_out_loss_is_the_mean_over_imitated_tokens(corridor_model: Path
     for budget in (8, 100, 10_000):
         loss = sft.action_loss(policy, sequences, budget=budget)
         assert loss == pytest.approx(sum(surprises) / len(surprises), abs=1e-5)
-    assert sft.action_loss(policy, [], budget=100) == 0.0
+    assert sft.action_loss(policy, [], budget=100) is None
 
 
 def trained(
@@ -130,7 +133,10 @@ def test_imitation_learns_and_reports_every_update(corridor_model: Path) -> None
     assert reported == list(range(1, 41))
     assert [point.update for point in curve] == list(range(5, 41, 5))
     assert curve[-1].train_loss < curve[0].train_loss - 0.5
-    assert curve[-1].held_out_loss < curve[0].held_out_loss - 0.5
+    first, last = curve[0].held_out_loss, curve[-1].held_out_loss
+    assert first is not None
+    assert last is not None
+    assert last < first - 0.5
 
 
 def test_imitation_can_be_done_again_to_the_last_bit(corridor_model: Path) -> None:
@@ -187,9 +193,8 @@ def test_demonstrations_that_never_win_are_an_error_and_no_endless_loop(
 ) -> None:
     recipe = small_recipe(corridor_model, env={"max_turns": 1}, warm_start={"demonstrations": 5})
     policy = Policy.load(corridor_model, device="cpu")
-    assert recipe.warm_start is not None
     with pytest.raises(EnvError, match="no demonstration of 5 ended in success"):
-        imitate(ALONE, recipe, Panels.load(recipe), policy=policy, config=recipe.warm_start)
+        imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
 
 
 def test_the_warm_start_reads_as_the_policy_will_play(corridor_model: Path) -> None:
@@ -200,13 +205,105 @@ def test_the_warm_start_reads_as_the_policy_will_play(corridor_model: Path) -> N
         recipe = small_recipe(
             corridor_model, render=render, warm_start={"demonstrations": 20, "updates": 1}
         )
-        assert recipe.warm_start is not None
         record = imitate(
             ALONE,
             recipe,
             Panels.load(recipe),
             policy=Policy.load(corridor_model, device="cpu"),
-            config=recipe.warm_start,
         )
         lengths[name] = record.tokens_per_episode
     assert lengths["all"] < min(lengths["window"], lengths["choices"])
+
+
+def test_failing_environments_cost_their_own_demonstrations_and_are_counted(
+    corridor_model: Path,
+) -> None:
+    recipe = small_recipe(
+        corridor_model,
+        env={"id": "faulty_env:FaultyCorridor", "pool": "process"},
+        warm_start={"demonstrations": 20, "mistakes": 0.0, "updates": 1},
+    )
+    policy = Policy.load(corridor_model, device="cpu")
+    record = imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
+    assert (record.demonstrations, record.failed) == (18, 2)
+    assert record.summary().startswith("warm start: 18 demonstrations (2 more failed), 0% mistakes")
+    assert "failed" not in replace(record, failed=0).summary()
+
+
+def test_environments_that_all_fail_are_one_clear_error(
+    corridor_model: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(
+        corridor_model, env={"id": "faulty_env:LostCorridor"}, warm_start={"demonstrations": 50}
+    )
+    panels, policy = Panels.load(recipe), Policy.load(corridor_model, device="cpu")
+    said = "no demonstration of 5. ended in success; 20 failed, the last one: task '.*SystemExit: 5"
+    with pytest.raises(EnvError, match=said):
+        imitate(ALONE, recipe, panels, policy=policy)
+    with pytest.raises(EnvError, match=said):
+        build_model(recipe, panels.train, tmp_path / "model")
+
+
+def test_nothing_held_out_is_no_perfect_loss(corridor_model: Path) -> None:
+    point = sft.CurvePoint(update=1, train_loss=1.0, held_out_loss=None)
+    record = WarmStartRecord(
+        demonstrations=1, failed=0, mistakes=0.0, updates=1, tokens_per_episode=1.0, curve=(point,)
+    )
+    assert record.summary().endswith("held-out loss -")
+
+
+class Impatient(World):
+    """Somebody asks to stop when it is looked at for the fourth time."""
+
+    looks: ClassVar[list[bool]] = []
+
+    def any(self, flag: bool) -> bool:
+        self.looks.append(flag)
+        return len(self.looks) == 4
+
+
+def test_all_processes_stop_after_the_update_in_which_one_was_asked_to(
+    corridor_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = small_recipe(corridor_model, warm_start={"demonstrations": 20, "updates": 10})
+    policy = Policy.load(corridor_model, device="cpu")
+    with pytest.raises(Stopped):
+        imitate(Impatient(rank=0, size=1), recipe, Panels.load(recipe), policy=policy)
+    said = capsys.readouterr().out
+    assert "warm start 3/10" in said  # the first look is before the first update
+    assert "warm start 4/10" not in said
+
+
+@pytest.mark.parametrize("budget", [60, 10_000])
+def test_an_update_by_tree_has_the_gradient_of_padded_rows(
+    corridor_model: Path, budget: int
+) -> None:
+    policy = Policy.load(corridor_model, device="cpu")
+    start = sequences_of(policy)[4]
+    batch = [
+        sft.ImitationSequence(ids=start.ids + s.ids, weights=start.weights + s.weights)
+        for s in sequences_of(policy)
+    ]
+    wanted = [[i for i, w in enumerate(s.weights) if w > 0] for s in batch]
+    assert all(p.as_tree for p in policy.plan([s.ids for s in batch], wanted, budget=budget))
+    total = sum(sum(s.weights) for s in batch)
+    alone = 0.0
+    for s in batch:
+        logprobs = policy.model(input_ids=torch.tensor([s.ids])).logits[0].log_softmax(-1)
+        chosen = logprobs[range(len(s.ids) - 1), s.ids[1:]]
+        loss = -(torch.tensor(s.weights[1:]) * chosen).sum() / total
+        loss.backward()
+        alone += float(loss.detach())
+    expected = [p.grad.clone() for p in policy.model.parameters() if p.grad is not None]
+    policy.model.zero_grad()
+    norm = torch.stack([each.norm() for each in expected]).norm()
+    clipped = [each * min(1.0, sft.MAX_GRAD_NORM / float(norm)) for each in expected]
+    parameters = list(policy.model.parameters())
+    before = [p.detach().clone() for p in parameters]
+    plain = [torch.optim.SGD(parameters, lr=1.0)]
+    assert sft._update(policy, batch, plain, world=ALONE, budget=budget) == pytest.approx(
+        alone, abs=1e-5
+    )
+    for old, new, gradient in zip(before, parameters, clipped, strict=True):
+        # fp32: a parameter of size 1 has steps of 1e-7.
+        assert torch.allclose(old - new, gradient, atol=2e-6)
