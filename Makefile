@@ -78,6 +78,7 @@ quickstart-study credit-study search-study: setup
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 test: setup-test lint

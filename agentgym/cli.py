@@ -177,7 +177,7 @@ def _add_run_verbs(verbs: Any) -> None:
     )
     episodes.add_argument("folder", type=Path, metavar="RUN")
     example = "SELECT status, count(*) FROM episodes GROUP BY 1"
-    episodes.add_argument("--sql", help=f"such as \"{example}\"")
+    episodes.add_argument("--sql", help=f'such as "{example}"')
     _add_json(episodes)
     episodes.set_defaults(
         run=lambda options, _: commands.episodes(

@@ -240,9 +240,7 @@ class ProcessPool(Pool):
         return worker
 
 
-def configured(
-    spec: EnvSpec, max_turns: int | None, args: Mapping[str, Any] | None
-) -> EnvSpec:
+def configured(spec: EnvSpec, max_turns: int | None, args: Mapping[str, Any] | None) -> EnvSpec:
     """The spec under another turn limit and with more settings; None keeps its own."""
     limit = spec.max_episode_steps if max_turns is None else max_turns
     return replace(spec, max_episode_steps=limit, kwargs={**spec.kwargs, **(args or {})})

@@ -250,9 +250,7 @@ class Conversation:
 
     def __init__(self, renderer: Renderer, system_prompt: str) -> None:
         self._renderer = renderer
-        self._system = (
-            [Message(role="system", content=system_prompt)] if system_prompt else []
-        )
+        self._system = [Message(role="system", content=system_prompt)] if system_prompt else []
         self._talk: list[Message] = []
         self._ids: tuple[int, ...] = ()
         self._text = ""

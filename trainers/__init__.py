@@ -24,6 +24,4 @@ def train(
     """Run a recipe; see `agentgym.trainers.run.train`, which this imports when called."""
     from agentgym.trainers import run
 
-    return run.train(
-        recipe, out=out, resume=resume, force=force, control=control, **overrides
-    )
+    return run.train(recipe, out=out, resume=resume, force=force, control=control, **overrides)

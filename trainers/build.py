@@ -180,9 +180,7 @@ def make_critic(recipe: Recipe, policy: Policy) -> Critic | None:
     return Critic.of(policy, seed=recipe.seed, clip=recipe.critic.clip)
 
 
-def make_optimizer(
-    recipe: Recipe, policy: Policy, critic: Critic | None
-) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, policy: Policy, critic: Critic | None) -> torch.optim.Optimizer:
     """AdamW over the policy and, with a learning rate of its own, the critic."""
     train = recipe.train
     groups: list[dict[str, Any]] = [

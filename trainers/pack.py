@@ -40,8 +40,7 @@ def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
         valid = group.valid
         if len(valid) != len(given):
             raise ValueError(
-                f"task '{group.task_id}': {len(valid)} valid members, "
-                f"advantages for {len(given)}"
+                f"task '{group.task_id}': {len(valid)} valid members, advantages for {len(given)}"
             )
         credit: dict[EpisodeId, tuple[float, ...]] = {}
         for episode, advantages in zip(valid, given, strict=True):
@@ -131,9 +130,7 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
     turns: list[int] = []
     old: list[float] = []
     advantages: list[float] = []
-    for number, (turn, advantage) in enumerate(
-        zip(episode.turns, episode.advantages, strict=True)
-    ):
+    for number, (turn, advantage) in enumerate(zip(episode.turns, episode.advantages, strict=True)):
         if turn.segment != segment:
             continue
         ids.extend(turn.prompt_ids)

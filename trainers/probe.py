@@ -131,9 +131,7 @@ def answer(asked: Sequence[tuple[Episode, Question]], policy: Policy) -> Iterato
 
 
 def _probe(state: tuple[int, ...], text: Text, policy: Policy) -> _Probe:
-    encoded = policy.tokenizer(
-        text.text, add_special_tokens=False, return_offsets_mapping=True
-    )
+    encoded = policy.tokenizer(text.text, add_special_tokens=False, return_offsets_mapping=True)
     begin, end = text.span
     places = [
         len(state) + place

@@ -108,9 +108,7 @@ def check(content: Mapping[str, Any]) -> None:
         raise FidelityError("; ".join(content["problems"]))
 
 
-def measure_fidelity(
-    rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Figures]
-) -> Fidelity:
+def measure_fidelity(rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Figures]) -> Fidelity:
     """Sum up the train steps' metrics and the evaluations' losses."""
     lost = sum(result.num_errors for result in evaluations)
     steps = [row for row in rows if "step" in row]
@@ -228,9 +226,7 @@ def draw_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if steps:
         axes.plot(*zip(*steps, strict=True), color="#9aa5b1", linewidth=1.2, label="train groups")
     if evals:
-        axes.plot(
-            *zip(*evals, strict=True), color="#0b6e99", marker="o", label="held-out, sampled"
-        )
+        axes.plot(*zip(*evals, strict=True), color="#0b6e99", marker="o", label="held-out, sampled")
     axes.set(xlabel="train step", ylabel="success", ylim=(0, 1))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e4e7eb")
@@ -282,9 +278,7 @@ def _success_table(
     rows: list[tuple[Any, ...]] = []
     for kind, (before, after) in results.items():
         difference, ci95 = gain(before, after)
-        rows.append(
-            (f"**{kind}**", _share(before), _share(after), _points(difference, ci95))
-        )
+        rows.append((f"**{kind}**", _share(before), _share(after), _points(difference, ci95)))
     before, after = results["sampled"]
     for name in sorted(before.by_type.keys() & after.by_type.keys()):
         change = after.by_type[name] - before.by_type[name]

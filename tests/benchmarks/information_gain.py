@@ -155,9 +155,7 @@ def measure() -> Iterator[Row]:
     per_turn, one_pass = compare(make_policy())
     yield Row(what="ratio, quickstart's model", value=per_turn / one_pass, unit="ratio")
     of_step, of_update = shares()
-    yield Row(
-        what="share of train step", value=of_step, unit="ratio", bar=0.15, better="lower"
-    )
+    yield Row(what="share of train step", value=of_step, unit="ratio", bar=0.15, better="lower")
     yield Row(what="seconds over those of the update", value=of_update, unit="ratio")
 
 

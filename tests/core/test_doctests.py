@@ -18,8 +18,7 @@ def module_names() -> list[str]:
     folders = [PACKAGE, *(PACKAGE / link for link in ("envs", "trainers", "sandboxes"))]
     paths = {path for folder in folders for path in folder.rglob("*.py")}
     names = {
-        ".".join(("agentgym", *path.relative_to(PACKAGE).with_suffix("").parts))
-        for path in paths
+        ".".join(("agentgym", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in paths
     }
     return sorted(name.removesuffix(".__init__") for name in names)
 

@@ -84,7 +84,7 @@ def test_a_megabyte_is_parsed_in_linear_time(piece: str) -> None:
 
 
 def test_passages_are_shown_as_in_search_r1() -> None:
-    first, second = (Passage(id=t, contents=f"\"{t}\"\n{t}\nis.") for t in ("A B", "C"))
+    first, second = (Passage(id=t, contents=f'"{t}"\n{t}\nis.') for t in ("A B", "C"))
     assert show([first, second]) == (
         '<information>Doc 1(Title: "A B") A B\nis.\nDoc 2(Title: "C") C\nis.</information>'
     )

@@ -422,7 +422,8 @@ def test_a_search_that_fails_on_the_server_ends_its_own_episode_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/y", "http://", "localhost:8000", "http://x:port/", "http://x/ y", "http://\xe9"]
+    "url",
+    ["ftp://x/y", "http://", "localhost:8000", "http://x:port/", "http://x/ y", "http://\xe9"],
 )
 def test_a_wrong_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="retriever 'http', setting 'url': "):

@@ -37,9 +37,7 @@ def by_tokens(turns: Turns, *, gamma: float, lam: float) -> list[list[float]]:
     return rows
 
 
-def by_levels(
-    turns: Turns, *, gamma_turn: float, gamma: float, lam: float
-) -> list[list[float]]:
+def by_levels(turns: Turns, *, gamma_turn: float, gamma: float, lam: float) -> list[list[float]]:
     """An advantage a token: over turns first, then inside each turn."""
     ends = [values[-1] for _, values in turns]
     upper = gae([r for r, _ in turns], ends, gamma=gamma_turn, lam=lam)

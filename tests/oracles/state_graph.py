@@ -88,9 +88,7 @@ def visit_means(group: Group, values: Rows, success: float) -> dict[Hashable, fl
     for walk, row in zip(group, values, strict=True):
         for state, value in zip(walk.states, row, strict=True):
             found[state].append(value)
-    means: dict[Hashable, float] = {
-        state: statistics.fmean(some) for state, some in found.items()
-    }
+    means: dict[Hashable, float] = {state: statistics.fmean(some) for state, some in found.items()}
     return means | {WON: success, LOST: 0.0}
 
 
@@ -105,9 +103,7 @@ def score(value: float, pool: Sequence[float], std: Std) -> float:
     return centred / (deviation + EPS)
 
 
-def among(
-    group: Group, values: Rows, pools: Sequence[Sequence[Hashable]], std: Std
-) -> Rows:
+def among(group: Group, values: Rows, pools: Sequence[Sequence[Hashable]], std: Std) -> Rows:
     """Each turn's value among those of its pool; a cut turn is in none."""
     found: dict[Hashable, list[float]] = defaultdict(list)
     for walk, row, keys in zip(group, values, pools, strict=True):
@@ -147,9 +143,7 @@ def rises(group: Group, values: Values, gamma: float = 1.0) -> Rows:
 def episode_term(group: Group, std: Std, by_turn: bool, unit: float = 1.0) -> Rows:
     """The outcome among the outcomes, an episode once or once a turn."""
     pool = [
-        unit * walk.outcome
-        for walk in group
-        for _ in range(len(walk.states) if by_turn else 1)
+        unit * walk.outcome for walk in group for _ in range(len(walk.states) if by_turn else 1)
     ]
     return [
         [score(unit * walk.outcome, pool, std) for _ in walk.states] if pool else []

@@ -336,6 +336,7 @@ def test_the_turn_at_the_limit_can_be_left_out_of_the_comparison(status: Status)
 @pytest.mark.parametrize("name", ["g2po", "graphgpo", "graft", "crbc", "graphhca", "rewardflow"])
 def test_a_shaped_outcome_is_still_a_success(name: str) -> None:
     """G2PO's code asks whether the reward is exactly 10; a penalty would make it a failure."""
+
     def penalised(member: Episode) -> Episode:
         turns = tuple(replace(t, channels={"penalty": -0.01}) for t in member.turns)
         return replace(member, turns=turns)

@@ -176,9 +176,7 @@ def test_clipped_gains_count_as_much_as_the_bound() -> None:
 
 
 def test_weights_ramp_with_the_train_step_and_then_hold() -> None:
-    scheme = Igpo(
-        std="none", gain_weight=(1.0, 0.5), outcome_weight=(0.5, 1.0), ramp_steps=10
-    )
+    scheme = Igpo(std="none", gain_weight=(1.0, 0.5), outcome_weight=(0.5, 1.0), ramp_steps=10)
     found = []
     for step in (0, 5, 10, 99):
         members = [episode(gained([1.0, None]), 1.0), episode(gained([-1.0, None]), 0.0)]

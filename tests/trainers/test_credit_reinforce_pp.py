@@ -26,9 +26,7 @@ def played(row: list[tuple[float, list[int]]]) -> Group:
 
 def test_a_long_episode_counts_by_its_tokens() -> None:
     # Tokens 1 1 1 0: mean .75, variance of a sample 3 * .0625 + .5625 over 3 = .25.
-    ((long, short),) = ReinforcePp(eps=0.0)(
-        scored(played([(1.0, [1, 2]), (0.0, [1])]))
-    ).advantages
+    ((long, short),) = ReinforcePp(eps=0.0)(scored(played([(1.0, [1, 2]), (0.0, [1])]))).advantages
     assert long == pytest.approx((0.5, 0.5))
     assert short == pytest.approx((-1.5,))
 

@@ -62,9 +62,7 @@ def slow_values(policy: Policy, critic: Critic, episode: Episode) -> list[list[t
     return rows
 
 
-def test_values_are_those_of_one_slow_pass_each(
-    corridor_model: Path, played: StepResult
-) -> None:
+def test_values_are_those_of_one_slow_pass_each(corridor_model: Path, played: StepResult) -> None:
     policy = Policy.load(corridor_model, device="cpu")
     critic = critic_for(policy)
     filled = fill_values(played.groups[:1], critic, policy)
@@ -80,9 +78,7 @@ def head_gradients(
     groups: Sequence[Group], credited: Credited, critic: Critic, policy: Policy, budget: int
 ) -> list[torch.Tensor]:
     critic.zero_grad()
-    add_gradients(
-        groups, credited, critic=critic, policy=policy, budget=budget, world=ALONE
-    )
+    add_gradients(groups, credited, critic=critic, policy=policy, budget=budget, world=ALONE)
     return [p.grad.clone() for p in critic.parameters() if p.grad is not None]
 
 

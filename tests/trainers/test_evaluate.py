@@ -16,9 +16,7 @@ from agentgym.types import Group, Task
 
 
 def task(number: int, kind: str | None) -> Task:
-    return Task(
-        id=str(number), split="gen1/unseen", seed=0, public={"type": kind} if kind else {}
-    )
+    return Task(id=str(number), split="gen1/unseen", seed=0, public={"type": kind} if kind else {})
 
 
 def judged(scores: Mapping[int, Sequence[float | None]], *, kinds: str = "") -> Figures:

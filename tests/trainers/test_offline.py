@@ -109,9 +109,7 @@ def test_a_difference_at_one_token_is_seen(name: str, tmp_path: Path) -> None:
     tokens = episodes[first].token_advantages
     assert tokens is not None
     (a, b, c), *others = tokens
-    episodes[first] = replace(
-        episodes[first], token_advantages=((a + 0.5, b - 0.5, c), *others)
-    )
+    episodes[first] = replace(episodes[first], token_advantages=((a + 0.5, b - 0.5, c), *others))
     store.write_episodes(path, episodes)
     (column,) = compare(run, name).columns
     assert np.array_equal(column.advantages, compare(run, name).trained)
@@ -328,9 +326,7 @@ def test_no_model_and_no_torch_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["salt", "gigpo", "crbc"])
-def test_a_real_run_is_recomputed_exactly(
-    name: str, corridor_model: Path, tmp_path: Path
-) -> None:
+def test_a_real_run_is_recomputed_exactly(name: str, corridor_model: Path, tmp_path: Path) -> None:
     short = {
         "train": {"steps": 2, "tasks_per_step": 2, "checkpoint_every": 2},
         "eval": {"tasks": 1, "samples": 1},

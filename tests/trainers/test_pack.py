@@ -52,9 +52,7 @@ def test_a_cut_turn_is_read_by_later_ones_and_trained_only_if_asked(
     mask_truncated: bool, trained: tuple[int, ...]
 ) -> None:
     turns = [spoken([1], [10]), spoken([2], [11], finish="length"), spoken([3], [12])]
-    (sequence,) = pack(
-        [credited_episode(turns, [1.0, 2.0, 3.0])], mask_truncated=mask_truncated
-    )
+    (sequence,) = pack([credited_episode(turns, [1.0, 2.0, 3.0])], mask_truncated=mask_truncated)
     assert sequence.ids == (1, 10, 2, 11, 3, 12)
     assert sequence.trained == trained
 
@@ -146,9 +144,7 @@ SAMPLED = {
 
 
 def packed(*, mask_truncated: bool) -> TrainSequence:
-    (sequence,) = pack(
-        [credited_episode(TURNS, [1.0, 1.0, 1.0])], mask_truncated=mask_truncated
-    )
+    (sequence,) = pack([credited_episode(TURNS, [1.0, 1.0, 1.0])], mask_truncated=mask_truncated)
     return sequence
 
 

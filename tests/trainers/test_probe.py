@@ -38,15 +38,11 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     return Policy.load(folder, device="cpu")
 
 
-def played(
-    policy: Policy, lines: Sequence[Sequence[str]], *, history: int | None = None
-) -> Group:
+def played(policy: Policy, lines: Sequence[Sequence[str]], *, history: int | None = None) -> Group:
     """A group of one task whose members say these lines."""
     template = ChatTemplate(policy.tokenizer)
     script = {(0, member): said for member, said in enumerate(lines)}
-    engine = ScriptedEngine(
-        script, encode=lambda text: (*template.encode(text), template.end_id)
-    )
+    engine = ScriptedEngine(script, encode=lambda text: (*template.encode(text), template.end_id))
     agent = Agent(
         engine=engine,
         renderer=Renderer(template, history=history),
@@ -70,9 +66,7 @@ LINES = [list(PLAN), ["Hm.", *PLAN], ["answer[nowhere]"], ["lookup[Ada]", "answe
 
 def slow_logprobs(policy: Policy, state: Sequence[int], text: Text) -> list[float]:
     """The scored tokens' logprobs, from the full logits of one sequence."""
-    encoded = policy.tokenizer(
-        text.text, add_special_tokens=False, return_offsets_mapping=True
-    )
+    encoded = policy.tokenizer(text.text, add_special_tokens=False, return_offsets_mapping=True)
     ids = [*state, *encoded["input_ids"]]
     with torch.no_grad():
         logprobs = policy.model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
@@ -162,12 +156,8 @@ def test_frozen_questions_go_to_the_reference_and_no_update_moves_their_answers(
         "frozen": InformationGain(scorer="reference"),
         "moving": InformationGain(),
     }
-    (before,) = fill_channels(
-        [group], PANEL, channels, policy=policy, reference=policy
-    ).groups
-    (after,) = fill_channels(
-        [group], PANEL, channels, policy=moved, reference=policy
-    ).groups
+    (before,) = fill_channels([group], PANEL, channels, policy=policy, reference=policy).groups
+    (after,) = fill_channels([group], PANEL, channels, policy=moved, reference=policy).groups
 
     def gains(name: str, of: Group) -> list[float | None]:
         return [turn.channels[name] for episode in of.valid for turn in episode.turns]

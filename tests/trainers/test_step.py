@@ -146,9 +146,7 @@ def test_the_weights_move_against_the_clipped_gradient(corridor_model: Path) -> 
     before = Policy.load(corridor_model, device="cpu").model.parameters()
     norm = result.metrics["grad_norm"]
     assert norm > 0.01
-    for old, new, gradient in zip(
-        before, trainer.policy.model.parameters(), expected, strict=True
-    ):
+    for old, new, gradient in zip(before, trainer.policy.model.parameters(), expected, strict=True):
         # The first of four warm-up steps: a quarter of the learning rate.
         torch.testing.assert_close(new, old - 0.125 * gradient * 0.01 / norm, rtol=0, atol=1e-6)
 
@@ -344,9 +342,7 @@ def test_two_steps_from_one_seed_are_one(corridor_model: Path) -> None:
         for result in (first, second)
     ]
     assert kept[0] == kept[1]
-    for a, b in zip(
-        one.policy.model.parameters(), two.policy.model.parameters(), strict=True
-    ):
+    for a, b in zip(one.policy.model.parameters(), two.policy.model.parameters(), strict=True):
         assert torch.equal(a, b)
     _, other = stepped(corridor_model, 1, seed=1)
     assert timeless(other) != timeless(first)

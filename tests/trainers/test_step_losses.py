@@ -37,9 +37,7 @@ def test_no_loss_depends_on_packing(corridor_model: Path, name: str) -> None:
         "credit": {"name": "grpo" if name == "gspo" else "salt"},
         "render": {"history": 2},
     }
-    whole, result = stepped(
-        corridor_model, 1, train={"micro_batch_tokens": 100_000}, **sections
-    )
+    whole, result = stepped(corridor_model, 1, train={"micro_batch_tokens": 100_000}, **sections)
     parts, _ = stepped(corridor_model, 1, train={"micro_batch_tokens": 1}, **sections)
     assert result.metrics["segments/breaks"] > 0
     for one, other in zip(gradients_of(parts), gradients_of(whole), strict=True):

@@ -51,9 +51,9 @@ class BilevelGae(BaseModel):
         layout = Layout.of(groups)
         values, sizes = flatten(token_values(groups))
         spoke, last = sizes > 0, last_tokens(sizes)
-        num_turns = np.bincount(
-            layout.turn_episode[spoke], minlength=len(layout.num_turns)
-        ).astype(np.int64)
+        num_turns = np.bincount(layout.turn_episode[spoke], minlength=len(layout.num_turns)).astype(
+            np.int64
+        )
         upper = gae(
             spoken_rewards(turn_rewards(groups), sizes, layout),
             values[last],

@@ -43,9 +43,7 @@ class Crbc(GraphScheme):
         values = self.gamma * self.scores(graph, groups)[graph.target]
         values[known] = mean_by(values[known], graph.choice[known])
         # The mean of Q over the turns from a state is V, so centring is subtracting V.
-        centred = graph.among(
-            values, graph.source, std="none", eps=0.0, min_spread=self.min_spread
-        )
+        centred = graph.among(values, graph.source, std="none", eps=0.0, min_spread=self.min_spread)
         deviation = np.ones(len(centred))
         deviation[known] = np.sqrt(mean_by(centred[known] ** 2, graph.source[known]))
         return centred / np.maximum(deviation, self.min_deviation)

@@ -147,9 +147,7 @@ class Graph:
         """A number for the last `length` states of each turn, its own included, `[S]`."""
         turn_index = self.layout.turn_index
         lags = range(1, min(length, int(self.layout.num_turns.max(initial=0))))
-        before = [
-            np.where(turn_index >= lag, np.roll(self.source, lag) + 1, 0) for lag in lags
-        ]
+        before = [np.where(turn_index >= lag, np.roll(self.source, lag) + 1, 0) for lag in lags]
         return identify([self.source, *before])
 
     def among(

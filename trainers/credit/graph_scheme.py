@@ -72,9 +72,7 @@ class StepScheme(BaseModel):
 
     def among(self, graph: Graph, values: FloatArray, pool: IntArray) -> FloatArray:
         """The values among those of their pool, `[S]`."""
-        return graph.among(
-            values, pool, std=self.std, eps=self.eps, min_spread=self.min_spread
-        )
+        return graph.among(values, pool, std=self.std, eps=self.eps, min_spread=self.min_spread)
 
 
 class GraphScheme(StepScheme):

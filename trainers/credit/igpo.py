@@ -102,9 +102,7 @@ class Igpo(BaseModel):
         last = layout.is_last
         outcome = scores[len(raw) :] * of_outcomes
         rewards[last] += outcome[layout.turn_episode[last]]
-        return credited(
-            layout, returns(rewards, layout, gamma=self.gamma), describe(all_gains)
-        )
+        return credited(layout, returns(rewards, layout, gamma=self.gamma), describe(all_gains))
 
 
 def describe(gains: FloatArray) -> dict[str, float]:

@@ -45,9 +45,7 @@ def normalize(
     return np.asarray(centred / scale[pool])
 
 
-def whiten(
-    values: FloatArray, weights: FloatArray, *, eps: float, min_spread: float
-) -> FloatArray:
+def whiten(values: FloatArray, weights: FloatArray, *, eps: float, min_spread: float) -> FloatArray:
     """The values less their weighted mean, over their standard deviation.
 
     Values that are less than `min_spread` apart give exactly 0.

@@ -43,9 +43,7 @@ class TurnGae(BaseModel):
         layout = Layout.of(groups)
         found = token_values(groups)
         values = np.array([row[0] if row else 0.0 for row in found], dtype=np.float64)
-        raw = gae(
-            turn_rewards(groups), values, layout.num_turns, gamma=self.gamma, lam=self.lam
-        )
+        raw = gae(turn_rewards(groups), values, layout.num_turns, gamma=self.gamma, lam=self.lam)
         advantages = raw
         if self.whiten:
             advantages = whiten(raw, np.ones(len(raw)), eps=1e-8, min_spread=self.min_spread)

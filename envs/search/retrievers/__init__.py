@@ -73,9 +73,7 @@ def make_plugin(chosen: str | Mapping[str, Any]) -> RetrieverPlugin:
     return plugin
 
 
-def open_retriever(
-    plugin: RetrieverPlugin, name: str, corpus: Callable[[], Corpus]
-) -> Retriever:
+def open_retriever(plugin: RetrieverPlugin, name: str, corpus: Callable[[], Corpus]) -> Retriever:
     """The retriever over the corpus of that name, opened once per process."""
     key = (plugin, name)
     if key not in _opened:
