@@ -30,8 +30,7 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     assert recipe.warm_start is not None, "there is no warm start to go on from"
     began = time.monotonic()
     world.wait()  # the leading process has written the last step's metrics
-    rows = store.open(folder).metrics()
-    spent = seconds(rows)
+    spent = seconds(store.open(folder).metrics())
     budget = sum(spent.get(name, 0.0) for name in ("rollout", "credit", "update"))
     updates = max(1, round(recipe.warm_start.updates * budget / spent["warm_start"]))
     config = recipe.warm_start.model_copy(update={"updates": updates})

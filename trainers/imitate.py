@@ -98,6 +98,14 @@ def no_demonstration(recipe: Recipe, asked: int, failures: Failures) -> EnvError
     return EnvError(said)
 
 
+def _look(stop: Stop, world: World, title: str) -> None:
+    """Stop in every process when the user asked the one that leads to."""
+    if world.any(stop.asked):
+        if world.leads:
+            say(f"stopped in the {title}, nothing of it is kept; --resume begins it anew")
+        raise Stopped
+
+
 def _texts(demonstration: Demonstration, reader: Renderer) -> list[str]:
     """The observations as a model reads them, and the actions."""
     texts = [reader.user_text(demonstration.first)]
@@ -130,22 +138,16 @@ def imitate(
     assert config is not None
     seed = derive_seed(recipe.seed, title, world.rank)
 
-    def look() -> None:
-        if world.any(stop.asked):
-            if world.leads:
-                say(f"stopped in the {title}, nothing of it is kept; --resume begins it anew")
-            raise Stopped
-
     under_way = "this demonstration" if world.size == 1 else "the other processes' demonstrations"
     with stop.after(under_way):
         found = _collect(world, recipe, panels, make_renderer(recipe, policy), seed=seed, stop=stop)
-        look()
+        _look(stop, world, title)
     if not found.sequences:
         raise no_demonstration(recipe, found.tasks, found.failures)
 
     def report(update: int, loss: float) -> None:
         advance(update, f"loss {loss:.3f}")
-        look()
+        _look(stop, world, title)
 
     with (
         stop.after(f"this update of the {title}"),
