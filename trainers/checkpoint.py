@@ -27,8 +27,7 @@ def save(
     """Save everything that step `step` (the next to run) depends on.
 
     An ordinary model folder, the optimizer's state, the critic's weights where there is one, and a
-    manifest of digests, written to a
-    temporary sibling and renamed.
+    manifest of digests, written to a temporary sibling and renamed.
 
     Raises:
         StoreError: it could not be written (a full disk, say); nothing of it is left.

@@ -213,7 +213,7 @@ class Recipe(Section):
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Everything random follows from it by counters."""
     processes: int = Field(default=1, ge=1)
-    """Training processes with averaged gradients, one thread or one GPU each."""
+    """Training processes with averaged gradients, an even share of the cores or one GPU each."""
     env: EnvConfig
     model: ModelConfig = ModelConfig()
     render: RenderConfig = RenderConfig()

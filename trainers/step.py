@@ -2,8 +2,7 @@
 
 What is left out of the textbook algorithm, and why: no critic, unless the credit scheme reads
 one (groups are the baseline); one update per batch, so that the sampler's logprobs are the old
-ones and the clip only guards against drift; no entropy bonus (entropy is measured and did not
-collapse without one).
+ones and the clip only guards against drift; no entropy bonus (entropy is measured).
 
 Dimension letters: E trained tokens of one micro-batch.
 """

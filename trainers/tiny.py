@@ -76,10 +76,10 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
 def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
     """Entities, names, and fixed phrases that occur often enough, the most frequent first.
 
-    Entities and names are cut out of the texts; what is left between them are fixed phrases. The
-    digits behind a proper name stay bytes. One
-    that is too rare as a whole is tried by its sentences, then by its words. The name of a kept
-    entity is always kept: goals speak of it, however rarely.
+    Entities and names are cut out of the texts; what is left between them are fixed phrases. A
+    phrase that is too rare as a whole is tried by its sentences, then by its words. The digits
+    behind a proper name stay bytes. The name of a kept entity is always kept: goals speak of it,
+    however rarely.
 
     >>> find_phrases(["Find a mug.", "You open mug 1.", "You open mug 1."], min_count=2)
     ['You open ', 'mug 1', 'mug']

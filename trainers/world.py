@@ -191,8 +191,7 @@ def _joined(meeting: str, world: World) -> Iterator[World]:
     if world.device == "cuda":
         torch.cuda.set_device(world.rank)
     else:
-        # One thread each: tensors of small models are too small for two, and the second core
-        # is the second process.
+        # An even share of the cores: more threads would only wait for each other.
         torch.set_num_threads(max(1, (os.cpu_count() or world.size) // world.size))
         if sys.platform == "linux":
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

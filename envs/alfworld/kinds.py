@@ -88,7 +88,6 @@ HOLDS: dict[str, frozenset[str]] = {
 }
 """Receptacle kind -> the item kinds that may lie in or on it."""
 
-RECEPTACLE_KINDS = tuple(sorted(HOLDS))
 ITEM_KINDS = tuple(sorted(frozenset[str]().union(*HOLDS.values())))
 PICKUPABLE = frozenset(ITEM_KINDS) - LAMPS
 

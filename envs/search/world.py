@@ -111,8 +111,8 @@ SENTENCES: Mapping[Kind, tuple[str, ...]] = {
         "It hosts {contest}.",
     ),
 }
-"""A sentence is left out when the thing lacks its relation. Only years follow lower-case words'
-names of months, and no name ever opens a line, so that its tokens are the same everywhere."""
+"""A sentence is left out when the thing lacks its relation. A model reads it behind the passage's
+title, so that no name opens a line and a name's tokens are the same everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from agentgym.trainers.credit.graph import Graph
-from agentgym.trainers.credit.graph_scheme import GraphScheme, turn_rewards
+from agentgym.trainers.credit.graph_scheme import GraphScheme
 from agentgym.trainers.credit.igpo import returns
-from agentgym.trainers.credit.layout import FloatArray
+from agentgym.trainers.credit.layout import FloatArray, turn_rewards
 from agentgym.trainers.credit.scores import visit_means
 from agentgym.types import ScoredGroup
 

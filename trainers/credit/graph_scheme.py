@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.trainers.credit.graph import Graph, Truncation, describe
@@ -123,11 +122,3 @@ class PaidScheme(GraphScheme):
     def outcomes(self, groups: Sequence[ScoredGroup]) -> FloatArray:
         """Outcomes in the unit of the node scores."""
         return self.success * outcomes(groups)
-
-
-def turn_rewards(groups: Sequence[ScoredGroup]) -> FloatArray:
-    """r of every turn, `[S]`."""
-    rewards = [
-        reward for group in groups for member in group.members for reward in member.turn_rewards
-    ]
-    return np.array(rewards, dtype=np.float64)

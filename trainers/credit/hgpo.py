@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from agentgym.trainers.credit.graph import Graph
-from agentgym.trainers.credit.graph_scheme import StepScheme, turn_rewards
+from agentgym.trainers.credit.graph_scheme import StepScheme
 from agentgym.trainers.credit.igpo import returns
-from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
+from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray, turn_rewards
 from agentgym.trainers.credit.normalize import Std
 from agentgym.trainers.credit.scores import visit_means
 from agentgym.types import ScoredGroup
