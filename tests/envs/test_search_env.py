@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import gymnasium
 import pytest
+from expert_play import played
 from gymnasium.utils.env_checker import check_env
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -32,15 +33,6 @@ def started(**settings: Any) -> Search:
     env = Search(**settings)
     env.reset(options={"task": TASK})
     return env
-
-
-def played(env: Search, task: Task) -> list[Observation]:
-    """What the expert sees, to the end."""
-    seen, terminated = [env.reset(options={"task": task})[0]], False
-    while not terminated:
-        observation, _, terminated, _, _ = env.step(env.expert_action())
-        seen.append(observation)
-    return seen
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,11 @@ class Crbc(GraphScheme):
 
     def step_term(self, graph: Graph, groups: Sequence[ScoredGroup]) -> FloatArray:
         """The centred Q over its deviation."""
-        known = graph.compared  # a cut turn says nothing of an action, so it is in no mean
+        # A cut turn says nothing of an action, so it is in no mean.
+        known = graph.compared
         values = self.gamma * self.scores(graph, groups)[graph.target]
         values[known] = mean_by(values[known], graph.choice[known])
-        # The mean of Q over the turns from a state is V, so centring is subtracting V.
+        # Where none is cut, the mean of Q over the turns from a state is V: this subtracts V.
         centred = graph.among(values, graph.source, std="none", eps=0.0, min_spread=self.min_spread)
         deviation = np.ones(len(centred))
         deviation[known] = np.sqrt(mean_by(centred[known] ** 2, graph.source[known]))
