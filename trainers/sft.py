@@ -19,6 +19,7 @@ import torch
 from agentgym.demonstrate import Demonstration
 from agentgym.render import Renderer
 from agentgym.trainers.config import WarmStartConfig
+from agentgym.trainers.muon import Muon
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.world import World
 
@@ -113,9 +114,7 @@ def warm_start(
 def make_optimizers(policy: Policy, config: WarmStartConfig) -> list[torch.optim.Optimizer]:
     """What moves the parameters: AdamW alone, or Muon for the matrices and AdamW for the rest.
 
-    Source: Muon as in Jordan et al. (2024), which keeps it away from embeddings and vectors; its
-    updates are scaled to the size of AdamW's (Liu et al., 2502.16982, section 2.2), so that both
-    go by one learning rate.
+    Its authors keep Muon away from embeddings and vectors, too.
     """
     parameters = [p for p in policy.model.parameters() if p.requires_grad]
     optimizers: list[torch.optim.Optimizer] = []
@@ -125,14 +124,7 @@ def make_optimizers(policy: Policy, config: WarmStartConfig) -> list[torch.optim
         matrices = [p for p in parameters if p.ndim == 2 and id(p) not in kept]
         chosen = {id(p) for p in matrices}
         parameters = [p for p in parameters if id(p) not in chosen]
-        optimizers.append(
-            torch.optim.Muon(
-                matrices,
-                lr=config.lr,
-                weight_decay=config.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            )
-        )
+        optimizers.append(Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
     optimizers.append(
         torch.optim.AdamW(
             parameters,
