@@ -215,6 +215,7 @@ def expect_observation(value: Any, phase: str) -> Observation:
     observation = expect(value, Observation, f"{phase}: observation")
     expect(observation.text, str, f"{phase}: observation.text")
     expect(observation.key, str, f"{phase}: observation.key")
+    expect(observation.state, str, f"{phase}: observation.state")
     if observation.image is not None:
         expect(observation.image, bytes, f"{phase}: observation.image")
     if observation.choices is not None:

@@ -23,7 +23,7 @@ def schema() -> pyarrow.Schema:
 
     text, number, integer, binary = pa.string(), pa.float64(), pa.int64(), pa.binary()
     tokens = pa.list_(pa.int32())
-    observation = pa.struct({"text": text, "choices": pa.list_(text), "key": text})
+    observation = pa.struct({"text": text, "choices": pa.list_(text), "key": text, "state": text})
     turn = pa.struct(
         {
             "segment": pa.int32(),
@@ -73,6 +73,7 @@ def _shown(observation: Observation) -> dict[str, Any]:
         "text": _plain(observation.text),
         "choices": None if choices is None else [_plain(choice) for choice in choices],
         "key": _plain(observation.key),
+        "state": _plain(observation.state),
     }
 
 
@@ -83,6 +84,7 @@ def _seen(row: Mapping[str, Any], image: bytes | None) -> Observation:
         choices=None if choices is None else tuple(choices),
         image=image,
         key=row["key"],
+        state=row["state"],
     )
 
 

@@ -40,11 +40,17 @@ class Observation:
     image: bytes | None = None
     """A PNG file."""
     key: str = ""
-    """Two observations with equal keys are one state for graph credit; default: normalised text."""
+    """Two observations with equal keys look the same to the agent; default: normalised text."""
+    state: str = ""
+    """Two observations with equal states have the same future, as far as the agent can know: what
+    it holds, say, though the text does not repeat it. Default: `key`. Some credit schemes compare
+    the one, some the other."""
 
     def __post_init__(self) -> None:
         if not self.key:
             object.__setattr__(self, "key", normalize_text(self.text))
+        if not self.state:
+            object.__setattr__(self, "state", self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

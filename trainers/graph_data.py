@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from agentgym.trainers.credit import Credit
-from agentgym.trainers.credit.graph import Graph
+from agentgym.trainers.credit.graph import Graph, Nodes
 from agentgym.trainers.credit.graph_scheme import StepScheme
 from agentgym.trainers.credit.layout import Layout
 from agentgym.trainers.credit.salt import Salt
@@ -26,7 +27,8 @@ class Node:
     id: int
     kind: Kind
     key: str
-    """Of the observation; empty for an end."""
+    """What the observations here have in common: their key or, where the scheme compares those,
+    their state. Empty for an end."""
     visits: int
     """How often it was entered; the first observation of an episode counts."""
     num_members: int
@@ -75,6 +77,8 @@ class _Ids:
     """By node."""
     ends: dict[int, Kind]
     """The nodes that are no states."""
+    nodes: Nodes
+    """What names a node."""
 
 
 def draw(credit: Credit, group: ScoredGroup, advantages: Sequence[Sequence[float]]) -> GraphData:
@@ -106,7 +110,7 @@ _Step: TypeAlias = tuple[Scored, int, Turn]
 def _nodes(
     ids: _Ids, order: dict[int, int], turns: Sequence[_Step], advantages: Sequence[float]
 ) -> tuple[Node, ...]:
-    keys: dict[int, str] = {}
+    name, keys = attrgetter(ids.nodes), dict[int, str]()
     entered: dict[int, list[int]] = {node: [] for node in order}
     left: dict[int, list[float]] = {node: [] for node in order}
     for place, (member, number, turn) in enumerate(turns):
@@ -114,9 +118,9 @@ def _nodes(
         episode = member.episode
         if number == 1:
             assert episode.first is not None
-            keys[source] = episode.first.key
+            keys[source] = name(episode.first)
             entered[source].append(episode.id.member)
-        keys[target] = turn.observation.key
+        keys[target] = name(turn.observation)
         entered[target].append(episode.id.member)
         left[source].append(advantages[place])
     return tuple(
@@ -160,10 +164,11 @@ def _mean(values: Iterable[float]) -> float:
 def _states(credit: Credit, group: ScoredGroup) -> _Ids:
     """States as nodes, an end for the failures and one for the successes."""
     if isinstance(credit, StepScheme):
-        graph = credit.graph([group])
+        graph, nodes = credit.graph([group]), credit.nodes
         scores = dict(enumerate(credit.scores(graph, [group]).tolist()))
     else:
-        graph, scores = Graph.of([group], Layout.of([group])), {}
+        nodes: Nodes = "key"
+        graph, scores = Graph.of([group], Layout.of([group]), nodes=nodes), {}
     failure, success = graph.num_states, graph.num_states + 1
     return _Ids(
         source=graph.source.tolist(),
@@ -171,6 +176,7 @@ def _states(credit: Credit, group: ScoredGroup) -> _Ids:
         edge=graph.edge.tolist(),
         scores=scores,
         ends={failure: "failure", success: "success"},
+        nodes=nodes,
     )
 
 
@@ -182,5 +188,10 @@ def _windows(credit: Salt, group: ScoredGroup) -> _Ids:
     cut = np.flatnonzero(~windows.mergeable)
     edge[cut] = int(edge.max(initial=-1)) + 1 + np.arange(len(cut))
     return _Ids(
-        source=source.tolist(), target=target.tolist(), edge=edge.tolist(), scores={}, ends={}
+        source=source.tolist(),
+        target=target.tolist(),
+        edge=edge.tolist(),
+        scores={},
+        ends={},
+        nodes="key",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 from agentgym.env import TurnEnv
@@ -9,10 +10,11 @@ from agentgym.envs.alfworld.engine import NOTHING, Game, NativeGame
 from agentgym.envs.alfworld.experts import Explorer, Planner
 from agentgym.envs.alfworld.house import Goal, House
 from agentgym.envs.alfworld.prompt import SYSTEM_PROMPT, read_command
+from agentgym.envs.alfworld.reading import Doings
 from agentgym.envs.alfworld.tasks import SIZES, load_panel
 from agentgym.errors import UsageError
 from agentgym.panel import Panel
-from agentgym.types import Observation, Outcome, Parsed, Task
+from agentgym.types import Observation, Outcome, Parsed, Task, normalize_text
 
 OFF_ORDER, IDLE = 0.10, 0.03
 """How often a demonstration searches off order, and idles: variety for its imitator."""
@@ -36,6 +38,7 @@ class ALFWorld(TurnEnv):
     def __init__(self, render_mode: str | None = None) -> None:
         super().__init__(render_mode)
         self._game: Game | None = None
+        self._doings = Doings()
 
     @classmethod
     def panel(cls, split: str) -> Panel:
@@ -77,7 +80,7 @@ class ALFWorld(TurnEnv):
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin `options["task"]`, or the task of gen1/train that the seed picks."""
         task = self.pick_task(seed, options)
-        self._game = self.start(task)
+        self._game, self._doings = self.start(task), Doings()
         return self._observe(self._game.intro), {"task_id": task.id}
 
     def parse(self, text: str) -> Parsed:
@@ -99,11 +102,16 @@ class ALFWorld(TurnEnv):
             raise UsageError("the episode is over; call reset")
         command = self.parse(action).action
         text = NOTHING if command is None else self.game.step(command)
+        self._doings.read(text)
         won = self.game.won
         return self._observe(text), float(won), won, False, {}
 
     def _observe(self, text: str) -> Observation:
-        return Observation(text=text, choices=self.game.admissible)
+        commands = self.game.admissible
+        # Commands tell the open from the shut and what lies here; in full they would be long.
+        visible = hashlib.blake2s("\n".join(commands).encode(), digest_size=6).hexdigest()
+        state = f"{normalize_text(text)} [{self._doings}; {visible}]"
+        return Observation(text=text, choices=commands, state=state)
 
     def outcome(self) -> Outcome:
         """Score 1 for a won game, else 0."""

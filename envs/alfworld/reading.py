@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from agentgym.envs.alfworld.house import SENTENCES, Goal
 from agentgym.envs.alfworld.world import World
@@ -64,3 +65,39 @@ def read_answer(world: World, text: str) -> None:
         world.contents[match[2]].append(match[1])
     elif match := _TREATED.match(text):
         world.treat(match[1], match[2])
+
+
+@dataclass(slots=True)
+class Doings:
+    """What a player has done so far: a game's state, as far as it does not say it every time.
+
+    Source: GraphGPO's released code makes two observations of ALFWorld one state if, besides their
+    texts and commands, the place, the held item, and what was moved so far are equal; here also
+    what was cleaned, heated or cooled.
+    """
+
+    place: str = "the start"
+    held: str = ""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Item -> where it was last put."""
+    treated: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(item, "clean" or "temperature") -> the last treatment of that kind."""
+
+    def read(self, answer: str) -> None:
+        """Follow the answer to a command."""
+        if match := _ARRIVED.match(answer):
+            self.place = match[1]
+        elif match := _TAKEN.match(answer):
+            self.held = match[1]
+        elif match := _MOVED.match(answer):
+            self.held = ""
+            self.moved[match[1]] = match[2]
+        elif match := _TREATED.match(answer):
+            self.treated[match[2], "clean" if match[1] == "clean" else "temperature"] = match[1]
+
+    def __str__(self) -> str:
+        moved = (f"{item} to {place}" for item, place in sorted(self.moved.items()))
+        treated = (f"{verb} {item}" for (item, _), verb in sorted(self.treated.items()))
+        return "; ".join(
+            [f"at {self.place}", f"holding {self.held or 'nothing'}", *moved, *treated]
+        )

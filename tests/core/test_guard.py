@@ -94,6 +94,7 @@ def test_a_broken_answer_is_named(phase: str, answer: Any, said: str) -> None:
         ("choices", ("go", 1), "each of observation.choices must be str, not int"),
         ("image", "png", "observation.image must be bytes, not str"),
         ("key", 7, "observation.key must be str, not int"),
+        ("state", 7, "observation.state must be str, not int"),
     ],
 )
 def test_a_broken_observation_is_named(field: str, value: Any, said: str) -> None:

@@ -60,7 +60,7 @@ def test_episodes_come_back_exactly(
 
 def test_lone_surrogates_become_question_marks_wherever_they_stand(tmp_path: Path) -> None:
     odd = "a\ud800b"
-    seen = Observation(text=odd, choices=(odd,), key=odd)
+    seen = Observation(text=odd, choices=(odd,), key=odd, state=odd)
     spoken = replace(turn("x", "y"), text=odd, action=odd, invalid=None, observation=seen)
     found = replace(
         episode([spoken], None, first="z"),

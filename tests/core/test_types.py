@@ -82,6 +82,12 @@ def test_an_observations_key_is_its_normal_text_unless_given() -> None:
     assert Observation(text="a  b", key="state 3").key == "state 3"
 
 
+def test_an_observations_state_is_its_key_unless_given() -> None:
+    assert Observation(text="a  b").state == "a b"
+    assert Observation(text="a  b", key="room 3").state == "room 3"
+    assert Observation(text="a  b", state="room 3, holding a mug").key == "a b"
+
+
 @pytest.mark.parametrize("given_fields", [{}, {"action": "go", "invalid": "why"}])
 def test_parsed_is_an_action_or_a_reason(given_fields: dict[str, str]) -> None:
     with pytest.raises(AssertionError, match="either an action or a reason"):

@@ -63,7 +63,7 @@ def test_parsing_names_why_there_is_no_action() -> None:
 def test_an_invalid_text_costs_a_turn_and_changes_nothing() -> None:
     env, first = started()
     observation, reward, terminated, truncated, _ = env.step("fly to the moon")
-    assert observation == Observation(text=NOTHING, choices=first.choices)
+    assert (observation.text, observation.choices) == (NOTHING, first.choices)
     assert (reward, terminated, truncated) == (0.0, False, False)
 
 
@@ -88,6 +88,37 @@ def test_a_win_ends_the_game_with_reward_and_score_one() -> None:
         rewards.append(reward)
     assert rewards == [0.0] * (len(rewards) - 1) + [1.0]
     assert (env.outcome().score, env.outcome().success) == (1.0, True)
+
+
+def test_the_state_says_what_the_text_leaves_out() -> None:
+    """Walking about comes back to a state; something done to the house, or another place, does
+    not, though the text be the same."""
+
+    def after(*commands: str) -> Observation:
+        env, seen = started()
+        for command in commands:
+            seen, *_ = env.step(command)
+        return seen
+
+    planned = ALFWorld()
+    seen, _ = planned.reset(options={"task": TASK})
+    walk, *_ = way = [planned.expert_action()]
+    while not way[-1].startswith("take"):
+        planned.step(way[-1])
+        way.append(planned.expert_action())
+    assert seen.choices is not None
+    elsewhere = next(c for c in seen.choices if c.startswith("go to ") and c != walk)
+
+    assert after(walk).state == after(elsewhere, walk).state
+    nothing, there = after(walk, "jump"), after(elsewhere, "jump")
+    assert nothing.key == there.key == NOTHING
+    assert nothing.state != there.state
+    holding = after(*way, "jump")
+    assert holding.key == NOTHING
+    assert holding.state not in (nothing.state, after(*way[:-1], "jump").state)
+    item, place = way[-1].removeprefix("take ").split(" from ")
+    back = after(*way, f"move {item} to {place}", "jump")
+    assert f"holding nothing; {item} to {place};" in back.state
 
 
 def test_the_turn_limit_is_fifty() -> None:

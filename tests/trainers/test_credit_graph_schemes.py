@@ -372,6 +372,18 @@ def test_a_state_that_only_led_to_itself_has_value_zero() -> None:
     assert table(scheme, group(stuck)) == [[0.0, 0.0, 0.0]]
 
 
+@pytest.mark.parametrize("name", SCHEMES)
+def test_schemes_compare_what_their_papers_compare(name: str) -> None:
+    """One look, two states."""
+    scheme = credits.get(name)()
+    left, right = (ended(f"go->x, {way}->END", 0.0) for way in ("left", "right"))
+    first, *rest = right.turns
+    first = replace(first, observation=replace(first.observation, state="x, holding a mug"))
+    graph = scheme.graph(scored(group(left, replace(right, turns=(first, *rest)))))
+    is_one = bool(graph.source[1] == graph.source[3])
+    assert is_one is (name not in ("crbc", "graphgpo", "graphhca", "rewardflow"))
+
+
 def test_one_key_may_end_an_episode_and_stand_inside_another() -> None:
     inside = ended("a->x, b->y, c->END", 1.0)
     at_end = ended("a->x", 0.0)

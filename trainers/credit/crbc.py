@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from agentgym.trainers.credit.graph import Graph, mean_by
+from agentgym.trainers.credit.graph import Graph, Nodes, mean_by
 from agentgym.trainers.credit.graph_scheme import GraphScheme
 from agentgym.trainers.credit.layout import FloatArray
 from agentgym.trainers.credit.scores import closure
@@ -26,6 +26,7 @@ class Crbc(GraphScheme):
     finite depths. `std`, `eps` and `baseline` are those of A^E, which is GRPO's there.
     """
 
+    nodes: Nodes = "state"
     step_weight: float = 5.0
     """The paper's weights are 1 and 5."""
     gamma: float = Field(default=0.98, gt=0, le=1)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -25,6 +26,8 @@ PACKED_BELOW = 2**63
 """Several id columns travel in one int64 while the product of their ranges stays below this."""
 
 Truncation: TypeAlias = Literal["failure", "neutral"]
+Nodes: TypeAlias = Literal["key", "state"]
+"""The field of an observation that makes two of them one node."""
 LIMITS = (Status.TRUNCATED_TURNS, Status.TRUNCATED_TOKENS, Status.TRUNCATED_TIME)
 """How an episode ends that neither the agent nor the environment ended."""
 
@@ -34,7 +37,7 @@ class Graph:
     """The graphs of G groups side by side: N states, numbered group by group, then the sinks.
 
     Nodes 0 to N - 1 are states, N + g is the failure of group g, N + G + g its success. A state is
-    the key of the observation that a turn answers to, whatever happened before. Every state was
+    what the observation says that a turn answers to, whatever happened before. Every state was
     left at least once, and from every state some sink was reached.
 
     Source: the common ground of GraphGPO, G2PO, GRAFT, CRBC, GraphHCA and GiGPO. Deviation from
@@ -64,13 +67,15 @@ class Graph:
         groups: Sequence[ScoredGroup],
         layout: Layout,
         *,
+        nodes: Nodes = "key",
         similarity: float = 1.0,
         truncation: Truncation = "failure",
     ) -> Graph:
         """The graphs of these groups.
 
         Args:
-            similarity: below 1, states whose keys are this similar are one state; see `first_fit`.
+            nodes: what makes two observations one state.
+            similarity: below 1, states named this similarly are one state; see `first_fit`.
             truncation: whether the turn at which a limit ended an episode is compared.
         """
         source: list[int] = []
@@ -81,11 +86,11 @@ class Graph:
         for group in groups:
             state: defaultdict[str | int, int] = defaultdict(fresh.__next__)
             act: defaultdict[tuple[str | None, str | None], int] = defaultdict(count().__next__)
-            seen = _keys(group, similarity)
-            for member, keys in zip(group.members, seen, strict=True):
+            seen = _names(group, nodes, similarity)
+            for member, names in zip(group.members, seen, strict=True):
                 turns = member.episode.turns
                 cut += [i for i, turn in enumerate(turns, len(source)) if turn.finish != "stop"]
-                source += [state[key] for key in keys]
+                source += [state[name] for name in names]
                 action += [act[turn.action, turn.invalid] for turn in turns]
                 won.append(bool(member.episode.success))
                 if truncation == "neutral" and turns and member.episode.status in LIMITS:
@@ -166,17 +171,18 @@ class Graph:
         return scores
 
 
-def _keys(group: ScoredGroup, similarity: float) -> Sequence[Sequence[str | int]]:
+def _names(group: ScoredGroup, nodes: Nodes, similarity: float) -> Sequence[Sequence[str | int]]:
     """The state that each turn of each member left, by name."""
-    keys = []
+    name = attrgetter(nodes)
+    names = []
     for member in group.members:
         first, turns = member.episode.first, member.episode.turns
         assert first is not None, f"{member.episode.id} is valid but has no observation"
-        keys.append([first.key, *(turn.observation.key for turn in turns)][: len(turns)])
+        names.append([name(first), *(name(turn.observation) for turn in turns)][: len(turns)])
     if similarity >= 1:
-        return keys
-    alike = first_fit([key for row in keys for key in row], similarity)
-    return [[alike[key] for key in row] for row in keys]
+        return names
+    alike = first_fit([name for row in names for name in row], similarity)
+    return [[alike[name] for name in row] for row in names]
 
 
 def identify(columns: Sequence[IntArray]) -> IntArray:

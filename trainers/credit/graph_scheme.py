@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentgym.trainers.credit.graph import Graph, Truncation, describe
+from agentgym.trainers.credit.graph import Graph, Nodes, Truncation, describe
 from agentgym.trainers.credit.layout import FloatArray, IntArray, Layout, credited, outcomes
 from agentgym.trainers.credit.normalize import Std, normalize
 from agentgym.types import Credited, ScoredGroup
@@ -33,8 +33,11 @@ class StepScheme(BaseModel):
     """Added to the divisor; the released codes' value."""
     min_spread: float = Field(default=1e-6, gt=0)
     """Values closer than this are equal: above rounding, below any difference a task means."""
+    nodes: Nodes = "key"
+    """What makes two observations one state of the graph: "key", that they look the same, or
+    "state", that the environment says so. The default is what the scheme's paper compares."""
     similarity: float = Field(default=1.0, gt=0, le=1)
-    """Below 1, observations whose keys are this similar are one state (`first_fit`). Which those
+    """Below 1, observations whose `nodes` are this similar are one state (`first_fit`). Which those
     are depends on the order of the members."""
 
     truncation: Truncation = "failure"
@@ -45,7 +48,11 @@ class StepScheme(BaseModel):
     def graph(self, groups: Sequence[ScoredGroup]) -> Graph:
         """The graphs that the scheme looks at."""
         return Graph.of(
-            groups, Layout.of(groups), similarity=self.similarity, truncation=self.truncation
+            groups,
+            Layout.of(groups),
+            nodes=self.nodes,
+            similarity=self.similarity,
+            truncation=self.truncation,
         )
 
     def scores(self, graph: Graph, groups: Sequence[ScoredGroup]) -> FloatArray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from agentgym.trainers.credit.graph import Graph
+from agentgym.trainers.credit.graph import Graph, Nodes
 from agentgym.trainers.credit.graph_scheme import PaidScheme
 from agentgym.trainers.credit.layout import FloatArray
 from agentgym.trainers.credit.scores import distances
@@ -28,6 +28,7 @@ class GraphGpo(PaidScheme):
     the outcome is shaped.
     """
 
+    nodes: Nodes = "state"
     decay: float = Field(default=0.1, gt=0, le=1)
     """0.1 in ALFWorld, 0.2 in WebShop, 0.8 in Sokoban. At 0.1 the scores of nodes seven turns from
     success and farther are within `min_spread`, so a choice between them is a tie."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from agentgym.trainers.credit.graph import Graph
+from agentgym.trainers.credit.graph import Graph, Nodes
 from agentgym.trainers.credit.graph_scheme import GraphScheme
 from agentgym.trainers.credit.layout import FloatArray
 from agentgym.trainers.credit.scores import closure
@@ -25,6 +25,7 @@ class GraphHca(GraphScheme):
     49 turns before the goal when one episode in eight succeeds.
     """
 
+    nodes: Nodes = "state"
     gamma: float = Field(default=0.95, gt=0, le=1)
     """Discount per turn; 0.95 in the paper."""
     floor: float = Field(default=0.01, gt=0, lt=1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from agentgym.trainers.credit.graph import Graph
+from agentgym.trainers.credit.graph import Graph, Nodes
 from agentgym.trainers.credit.graph_scheme import PaidScheme
 from agentgym.trainers.credit.layout import FloatArray
 from agentgym.trainers.credit.normalize import Std
@@ -22,10 +22,11 @@ class RewardFlow(PaidScheme):
     group took, and 0 where nobody came there: a step into a dead end costs all that was won.
 
     Source: "RewardFlow" (2603.18859), released code. Deviations: only what the environment calls
-    a success is one, not every episode that was finished; states are the observations' keys, so
-    the rewriting of each environment's states is for its keys to do.
+    a success is one, not every episode that was finished; states are the
+    environment's, where the code rewrites those of each environment and cuts out idle turns.
     """
 
+    nodes: Nodes = "state"
     std: Std = "none"
     """Nothing divides by default, so both terms are in units of `success`."""
     gamma: float = Field(default=0.9, gt=0, le=1)
