@@ -164,10 +164,10 @@ def _mean(values: Iterable[float]) -> float:
 def _states(credit: Credit, group: ScoredGroup) -> _Ids:
     """States as nodes, an end for the failures and one for the successes."""
     if isinstance(credit, StepScheme):
-        graph, nodes = credit.graph([group]), credit.nodes
+        nodes, graph = credit.nodes, credit.graph([group])
         scores = dict(enumerate(credit.scores(graph, [group]).tolist()))
     else:
-        nodes: Nodes = "key"
+        nodes = "key"
         graph, scores = Graph.of([group], Layout.of([group]), nodes=nodes), {}
     failure, success = graph.num_states, graph.num_states + 1
     return _Ids(
