@@ -181,12 +181,8 @@ def _states(credit: Credit, group: ScoredGroup) -> _Ids:
 
 
 def _windows(credit: Salt, group: ScoredGroup) -> _Ids:
-    """Windows of history as nodes; a turn that was cut lies on an edge of its own."""
-    windows = credit.windows([group])
-    source, target = windows.states(credit.key_window)
-    edge = windows.edges(credit.key_window)
-    cut = np.flatnonzero(~windows.mergeable)
-    edge[cut] = int(edge.max(initial=-1)) + 1 + np.arange(len(cut))
+    """Windows of history as nodes."""
+    source, edge, target = credit.windows([group]).walk(credit.key_window)
     return _Ids(
         source=source.tolist(),
         target=target.tolist(),

@@ -65,7 +65,7 @@ def fill_channels(
         reward = rewards[name]
         values[episode.id, name] = reward.score(episode, task, own)
         if isinstance(reward, Measures):
-            found = reward.measure(own)
+            found = reward.measure(episode, task, own)
             measured.append({f"{name}/{key}": value for key, value in found.items()})
 
     def filled(episode: Episode) -> Episode:

@@ -204,9 +204,10 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def gold_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
-    """How likely the right answer was, before the first and before the last turn: mean nats per
-    token over all train steps. None without the channel that asks for it."""
-    names = ("ell_first", "ell_last")
+    """How likely the right answer was at the start and once it had come into sight, in the same
+    episodes: mean nats per token over the train steps that had some. None where no step had, or
+    without the channel that measures it."""
+    names = ("ell_start", "ell_gold")
     keys = [f"information_gain/{name}" for name in names]
     found = [[row[key] for key in keys] for row in rows if all(key in row for key in keys)]
     if not found:
@@ -337,9 +338,10 @@ def _gold_scores_text(scores: Mapping[str, float] | None) -> str:
     if scores is None:
         return ""
     return (
-        "## Information gain\n\nThe right answer's mean token logprob: "
-        f"{scores['ell_first']:.3f} before the first turn, {scores['ell_last']:.3f} before the "
-        "last. Reading what matters must raise it; else the channel scores noise."
+        "## Information gain\n\nThe right answer's mean token logprob, in the episodes that came "
+        f"to read it: {scores['ell_start']:.3f} before the first turn, {scores['ell_gold']:.3f} "
+        "after the first observation that shows it. That must be higher; else the channel scores "
+        "noise."
     )
 
 

@@ -130,7 +130,7 @@ def time_batch(seed: int) -> dict[str, float]:
     calls: dict[str, Callable[[], object]] = {
         "salt 2048x50": lambda: Salt()(groups),
         "of it: numbering the keys": lambda: Windows.of(groups, layout),
-        "of it: graph kernel": lambda: mean_by(own, windows.edges(3)),
+        "of it: graph kernel": lambda: mean_by(own, windows.walk(3)[1]),
         "floor: read every key": lambda: read_keys(groups),
         "grpo 2048x50": lambda: Grpo()(groups),
         "igpo 2048x50": lambda: Igpo()(groups),

@@ -25,13 +25,13 @@ class Rollout:
     steps: Sequence[Step]
 
 
-def edges(rollout: Rollout, key_window: int) -> list[Hashable]:
+def edges(rollout: Rollout, key_window: int) -> list[tuple[Hashable, Hashable, Hashable]]:
     """(state before, action, state after) of every step.
 
     A state is the last `key_window` entries of the history, which begins with the root.
     """
     history: list[Hashable] = [("root", rollout.first)]
-    found: list[Hashable] = []
+    found: list[tuple[Hashable, Hashable, Hashable]] = []
     for step in rollout.steps:
         before = tuple(history[-key_window:])
         history.append((step.action, step.observation))

@@ -9,9 +9,10 @@ import pytest
 from graph_groups import S1, S1_FAILED
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scored import scored
+from scored import episode, group, scored, turn
 
 from agentgym.trainers.credit import graph, layout, similar
+from agentgym.trainers.credit.gigpo import Gigpo
 from agentgym.trainers.credit.graph import identify, mean_by
 from agentgym.trainers.credit.graphgpo import GraphGpo
 
@@ -69,3 +70,20 @@ def test_metrics_say_what_there_was_to_compare() -> None:
             "graph/won_groups": 0.5,
         }
     )
+
+
+def test_a_turn_that_is_not_compared_has_no_rival_and_is_none() -> None:
+    """b earns more than c, so nothing ties; the cut turn's 0 is no tie."""
+    cut = episode([turn("a", "x", finish="length")], 0.0)
+    b, c = episode([turn("b", "y", reward=1.0)], 1.0), episode([turn("c", "z")], 0.0)
+    assert Gigpo()(scored(group(cut, b))).metrics["graph/rivals"] == 0.0
+    metrics = Gigpo()(scored(group(cut, b, c))).metrics
+    assert (metrics["graph/rivals"], metrics["graph/ties"]) == (2 / 3, 0.0)
+
+
+def test_a_turn_between_two_others_is_no_tie() -> None:
+    """Its credit is 0, for it earned the mean; but it is told apart from both."""
+    three = (episode([turn(a, a, reward=r)], r) for a, r in (("a", 0.0), ("b", 0.5), ("c", 1.0)))
+    credited = Gigpo(episode_weight=0.0)(scored(group(*three)))
+    assert credited.advantages[0][1] == (0.0,)
+    assert credited.metrics["graph/ties"] == 0.0

@@ -308,7 +308,7 @@ def test_without_a_shared_edge_salt_is_its_base(seed: int) -> None:
     given_ = scored(worked)
     for base in ALL_BASES:
         credited = Salt(key_window=key_window, base=base)(given_)
-        assert credited.metrics["salt/merge_rate"] == 0.0
+        assert credited.metrics["graph/merge_rate"] == 0.0
         own = own_advantages(base, worked)
         expected = tuple((a,) * len(m.turns) for m, a in zip(worked.episodes, own, strict=True))
         assert_near(credited.advantages[0], expected, base)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import pytest
+from graph_groups import S1 as S1_WON
+from graph_groups import S1_FAILED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -21,7 +23,7 @@ from agentgym.trainers.credit.salt import Base, Salt
 from agentgym.trainers.credit.windows import Windows
 from agentgym.types import Credited, Episode, Finish, Group
 from oracles.outcome import BASES
-from oracles.salt import Rollout, Step, salt
+from oracles.salt import Rollout, Step, edges, salt
 
 quick = settings(max_examples=100)
 
@@ -118,16 +120,72 @@ def test_s2_counts_a_loop_as_often_as_it_was_run_through(
     assert_close(only_group(Salt(key_window=key_window, base=base)(scored(S2))), expected)
 
 
+# With window 1 the states are ROOT, R1, R2, B1, B1s, B2, left by 4, 3, 1, 3, 1, 1 turns; the first
+# two and B1 by more than one action. With longer ones B1 is two states: that behind R1, left by 2
+# turns (buy, click), and that behind R2, left by 1.
 @pytest.mark.parametrize(
-    ("key_window", "num_edges", "num_turns"), [(1, 3, 7), (2, 2, 5), (3, 2, 5)]
+    ("key_window", "num_edges", "num_merged", "num_rivals", "num_singletons", "num_states"),
+    [(1, 3, 7, 4 + 3 + 3, 3, 6), (2, 2, 5, 4 + 3 + 2, 4, 7), (3, 2, 5, 4 + 3 + 2, 4, 7)],
 )
-def test_s1_has_the_worked_merge_counts(key_window: int, num_edges: int, num_turns: int) -> None:
-    metrics = Salt(key_window=key_window, base="mean")(scored(S1)).metrics
-    assert metrics["salt/num_merged_edges"] == num_edges
-    assert metrics["salt/merge_rate"] == pytest.approx(num_turns / 13)
-    assert metrics["salt/changed_rate"] == pytest.approx(num_turns / 13)
-    assert metrics["salt/unmergeable_rate"] == 0.0
-    assert metrics["credit/zero_groups"] == 0.0
+@pytest.mark.parametrize("base", ALL_BASES)
+def test_s1_has_the_worked_metrics(
+    base: Base,
+    key_window: int,
+    num_edges: int,
+    num_merged: int,
+    num_rivals: int,
+    num_singletons: int,
+    num_states: int,
+) -> None:
+    metrics = Salt(key_window=key_window, base=base)(scored(S1)).metrics
+    assert metrics == pytest.approx(
+        {
+            "credit/zero_groups": 0.0,
+            "salt/num_merged_edges": num_edges,
+            "salt/changed_rate": num_merged / 13,
+            "salt/unmergeable_rate": 0.0,
+            "graph/merge_rate": num_merged / 13,
+            "graph/rivals": num_rivals / 13,
+            # In the tables, ROOT, R1 and B1 each lead to more than one number.
+            "graph/ties": 0.0,
+            "graph/singletons": num_singletons / num_states,
+            # No episode comes back to a state, so each of the 13 turns is a visitor.
+            "graph/reach": 13 / num_states,
+            "graph/won_groups": 0.0,
+        }
+    )
+
+
+def test_a_group_without_success_ties_everywhere() -> None:
+    """Its 9 turns with a rival, and none of the 9 in the group with one."""
+    metrics = Salt()(scored(S1_WON, S1_FAILED)).metrics
+    assert (metrics["graph/ties"], metrics["graph/won_groups"]) == (0.5, 0.5)
+
+
+# Window 1: ROOT, R1, P2 are left by one action, (prev, R1) by buy, next and quit. Window 3: the
+# loop's second round has states of its own; only the first (prev, R1) is left by buy and next.
+@pytest.mark.parametrize(
+    ("key_window", "merge_rate", "rivals", "singletons", "reach"),
+    [(1, 7 / 10, 3 / 10, 0.0, (2 + 2 + 2 + 2) / 4), (3, 6 / 10, 2 / 10, 2 / 6, 10 / 6)],
+)
+def test_s2_counts_visitors_and_not_visits(
+    key_window: int, merge_rate: float, rivals: float, singletons: float, reach: float
+) -> None:
+    metrics = Salt(key_window=key_window)(scored(S2)).metrics
+    names = ("merge_rate", "rivals", "singletons", "reach")
+    found = [metrics[f"graph/{name}"] for name in names]
+    assert found == pytest.approx([merge_rate, rivals, singletons, reach])
+
+
+def test_rivals_tie_where_all_that_left_their_state_have_one_advantage() -> None:
+    """b ties with c, for both were won; a does not tie with d."""
+    won = (episode(turns(steps), 1.0) for steps in ("a->1, b->2", "a->1, c->3"))
+    metrics = Salt()(scored(group(*won, episode(turns("d->4"), 0.0)))).metrics
+    assert (metrics["graph/rivals"], metrics["graph/ties"]) == (1.0, 2 / 5)
+    # a and b, each won once and lost once: what their episodes have differs, the means do not.
+    mixed = group(*(episode(turns(a), score) for a in ("a->1", "b->2") for score in (1.0, 0.0)))
+    metrics = Salt()(scored(mixed)).metrics
+    assert (metrics["graph/rivals"], metrics["graph/ties"]) == (1.0, 1.0)
 
 
 def test_s1_keeps_the_worked_sum_over_all_turns() -> None:
@@ -147,7 +205,7 @@ def test_with_a_window_as_long_as_the_episodes_the_graph_is_a_tree() -> None:
         found = scored(worked)
         windows = Windows.of(found, Layout.of(found))
         for window, is_tree in ((1, False), (depth, True)):
-            before, after = windows.states(window)
+            before, _, after = windows.walk(window)
             parents: dict[int, set[int]] = {}
             for child, parent in zip(after.tolist(), before.tolist(), strict=True):
                 parents.setdefault(child, set()).add(parent)
@@ -158,7 +216,7 @@ def test_merging_equal_credit_is_no_change() -> None:
     twins = group(*(episode(turns("a->1, b->2"), score) for score in (1.0, 1.0, 1.0)))
     other = episode(turns("c->3"), 0.0)
     metrics = Salt()(scored(group(*twins.episodes, other))).metrics
-    assert metrics["salt/merge_rate"] == pytest.approx(6 / 7)
+    assert metrics["graph/merge_rate"] == pytest.approx(6 / 7)
     assert metrics["salt/changed_rate"] == 0.0
 
 
@@ -207,7 +265,17 @@ def test_a_cut_turn_keeps_its_own_advantage_and_changes_no_other() -> None:
     # It keeps its place, though: the turns after it still start from the same state.
     assert only_group(credited) == [[-1, 0], [1, 0]]
     assert credited.metrics["salt/unmergeable_rate"] == 0.25
-    assert credited.metrics["salt/merge_rate"] == 0.5
+    assert credited.metrics["graph/merge_rate"] == 0.5
+
+
+def test_a_cut_turn_has_no_rival_and_is_none() -> None:
+    cut = episode([turn("a", "x", finish="length")], 1.0)
+    b, c = (episode(turns(steps), 0.0) for steps in ("b->y", "c->z"))
+    assert Salt()(scored(group(cut, b))).metrics["graph/rivals"] == 0.0
+    metrics = Salt()(scored(group(cut, b, c))).metrics
+    # b ties with c, whatever the cut turn has.
+    assert (metrics["graph/rivals"], metrics["graph/ties"]) == (2 / 3, 1.0)
+    assert (metrics["graph/singletons"], metrics["graph/reach"]) == (0.0, 3.0)
 
 
 def test_groups_never_merge_with_each_other() -> None:
@@ -229,7 +297,7 @@ def test_without_shared_edges_salt_is_its_base() -> None:
         )
     )
     credited = Salt()(scored(alone))
-    assert credited.metrics["salt/merge_rate"] == 0.0
+    assert credited.metrics["graph/merge_rate"] == 0.0
     assert credited.advantages == Grpo()(scored(alone)).advantages
 
 
@@ -258,8 +326,8 @@ batches = st.lists(st.lists(members(), max_size=6), max_size=4)
 setups = st.tuples(st.integers(1, 4), st.sampled_from(ALL_BASES))
 
 
-def oracle(episodes: Sequence[Episode], key_window: int, base: Base) -> Table:
-    rollouts = [
+def rollouts(episodes: Sequence[Episode]) -> list[Rollout]:
+    return [
         Rollout(
             first=member.first.key if member.first else "",
             steps=[
@@ -273,8 +341,11 @@ def oracle(episodes: Sequence[Episode], key_window: int, base: Base) -> Table:
         )
         for member in episodes
     ]
+
+
+def oracle(episodes: Sequence[Episode], key_window: int, base: Base) -> Table:
     outcomes = [member.score or 0.0 for member in episodes]
-    return salt(rollouts, BASES[base](outcomes) if outcomes else [], key_window)
+    return salt(rollouts(episodes), BASES[base](outcomes) if outcomes else [], key_window)
 
 
 @quick
@@ -287,6 +358,44 @@ def test_random_batches_equal_the_oracle(
     for got, row in zip(credited.advantages, batch, strict=True):
         expected = oracle(row, key_window, base)
         assert_close([list(member) for member in got], expected, tolerance=1e-9)
+
+
+def slow_comparisons(
+    batch: Sequence[Sequence[Episode]], key_window: int, credited: Credited
+) -> dict[str, float]:
+    """The shares by dictionaries: of each state who left it, what for, and what that got."""
+    left: dict[Hashable, list[tuple[Hashable, Step, float]]] = {}
+    for g, (row, members) in enumerate(zip(batch, credited.advantages, strict=True)):
+        for m, (rollout, credit) in enumerate(zip(rollouts(row), members, strict=True)):
+            for step, edge, a in zip(
+                rollout.steps, edges(rollout, key_window), credit, strict=True
+            ):
+                left.setdefault((g, edge[0]), []).append((m, step, a))
+    num_turns = sum(map(len, left.values()))
+    num_rivals = num_ties = 0
+    for visits in left.values():
+        compared = [(step.action, a) for _, step, a in visits if not step.cut]
+        if len({action for action, _ in compared}) > 1:
+            num_rivals += len(compared)
+            credits = [a for _, a in compared]
+            num_ties += len(compared) * (max(credits) - min(credits) < 1e-9)
+    return {
+        "graph/rivals": num_rivals / max(num_turns, 1),
+        "graph/ties": num_ties / max(num_rivals, 1),
+        "graph/singletons": sum(len(v) == 1 for v in left.values()) / max(len(left), 1),
+        "graph/reach": sum(len({m for m, _, _ in v}) for v in left.values()) / max(len(left), 1),
+    }
+
+
+@quick
+@given(batches, setups)
+def test_random_batches_have_the_metrics_that_dictionaries_give(
+    batch: list[list[Episode]], setup: tuple[int, Base]
+) -> None:
+    key_window, base = setup
+    credited = Salt(key_window=key_window, base=base)(scored(*(group(*row) for row in batch)))
+    expected = slow_comparisons(batch, key_window, credited)
+    assert {name: credited.metrics[name] for name in expected} == pytest.approx(expected)
 
 
 def test_every_process_gives_the_same_numbers() -> None:

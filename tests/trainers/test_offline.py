@@ -218,7 +218,7 @@ def test_without_a_name_it_checks_the_trainers_numbers(
     assert "trained with salt key_window=2" in shown
     (row,) = (line.split() for line in shown.splitlines() if line.startswith("salt key_window=2 "))
     assert row[-1] == "0"
-    assert "salt/merge_rate" in shown
+    assert "graph/merge_rate" in shown
     assert "disagree" not in shown
 
 

@@ -185,15 +185,15 @@ def test_the_right_answers_score_is_reported_where_it_was_measured(tmp_path: Pat
         {
             **STEP_ROW,
             "step": 4 + step,
-            "information_gain/ell_first": first,
-            "information_gain/ell_last": last,
+            "information_gain/ell_start": start,
+            "information_gain/ell_gold": gold,
         }
-        for step, (first, last) in enumerate(ends)
+        for step, (start, gold) in enumerate(ends)
     ]
     content = report.write(run_folder(tmp_path, rows=[*ROWS, *measured]))
-    assert content["information_gain"] == {"ell_first": -2.5, "ell_last": -0.75}
+    assert content["information_gain"] == {"ell_start": -2.5, "ell_gold": -0.75}
     text = (tmp_path / "report.md").read_text()
-    assert "-2.500 before the first turn, -0.750 before the last" in text
+    assert "-2.500 before the first turn, -0.750 after the first observation that shows it" in text
 
 
 def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scored import episode, gained, group, scored
+from scored import episode, gained, group, scored, turn
 
 from agentgym import UsageError
 from agentgym.registry import rewards
@@ -107,15 +107,62 @@ def test_a_state_that_did_not_fit_leaves_the_turns_beside_it_without_a_gain() ->
     assert gains == (1.0, None, None, None)
 
 
+def reading(*texts: str, first: str = "Which city?") -> Episode:
+    """An episode that saw these; the last of them at its end."""
+    return episode([turn("look", text) for text in texts], 1.0, first=first)
+
+
+CITY = task(["Port Orvik", "Orvik"])
+TOLD = answers([(-3.0,), (-4.0,)], [(-2.0,), (-2.5,)], [(-1.0,), (-0.5, -0.7)], [(-0.1,), (-0.1,)])
+"""Scores -3, -2, -.6, -.1 in the states of four turns."""
+
+
 @pytest.mark.parametrize("difference", ["log", "prob"])
-def test_the_first_and_the_last_score_are_measured_in_nats(
-    difference: Literal["log", "prob"],
+@pytest.mark.parametrize(
+    ("texts", "gold"),
+    [
+        (("fog", "It lies in Port\nORVIK, by the sea.", "Port Orvik", "Bye."), -0.6),
+        (("(orvik)", "fog", "fog", "Bye."), -2.0),
+        (("fog", "fog", "From Port-Orvik.", "Bye."), -0.1),
+    ],
+    ids=["second", "first", "third"],
+)
+def test_the_score_is_measured_in_nats_where_an_answer_first_came_into_sight(
+    difference: Literal["log", "prob"], texts: Sequence[str], gold: float
 ) -> None:
-    reward = InformationGain(difference=difference)
-    told = answers([(-3.0,), (-4.0,)], [(-2.0,), None], [(-1.0,), (-0.5, -0.7)])
-    assert reward.measure(told) == pytest.approx({"ell_first": -3.0, "ell_last": -0.6})
-    assert reward.measure(told[:2]) == {}
-    assert reward.measure([]) == {}
+    measured = InformationGain(difference=difference).measure(reading(*texts), CITY, TOLD)
+    assert measured == pytest.approx({"ell_start": -3.0, "ell_gold": gold})
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        reading("fog", "fog", "fog", "fog"),
+        reading("Orviks", "Norvik", "orvik_2", "fog"),
+        reading("fog", "fog", "fog", "Orvik, indeed."),
+        reading("Orvik", "fog", "fog", "fog", first="Port Orvik or Hem?"),
+    ],
+    ids=["never", "inside other words", "at the end", "in the question"],
+)
+def test_nothing_is_measured_where_no_turn_brought_an_answer_in_time(seen: Episode) -> None:
+    assert InformationGain().measure(seen, CITY, TOLD) == {}
+
+
+@pytest.mark.parametrize("unscored", [0, 1])
+def test_both_scores_are_measured_or_neither(unscored: int) -> None:
+    told = [*TOLD[:unscored], *answers([(-2.0,), None]), *TOLD[unscored + 1 :]]
+    seen = reading("Orvik", "Orvik", "Orvik", "Bye.")
+    assert InformationGain().measure(seen, CITY, told) == {}
+
+
+def test_an_episode_without_two_turns_has_nothing_to_measure() -> None:
+    for seen in (reading(), reading("Orvik")):
+        assert InformationGain().measure(seen, CITY, []) == {}
+
+
+def test_an_answer_without_a_word_is_never_in_sight() -> None:
+    told = answers([(-3.0,)], [(-2.0,)])
+    assert InformationGain().measure(reading("...", "Bye."), task("?!"), told) == {}
 
 
 def test_the_tokens_of_an_answer_can_be_summed() -> None:
@@ -166,8 +213,8 @@ def test_what_a_gain_adds_to_the_turns_before_it_telescopes_too(told: Scored) ->
     flat = max(known) - min(known) < 1e-4
     mean = math.fsum(known) / len(known)
     scores = [max(sum(row) / len(row) for row in state) for state in told]
-    for turn, credit in enumerate(row):
-        ahead = scores[-1] - scores[turn] - mean * (len(known) - turn)
+    for k, credit in enumerate(row):
+        ahead = scores[-1] - scores[k] - mean * (len(known) - k)
         assert credit == pytest.approx(0.0 if flat else ahead, abs=1e-8)
 
 

@@ -17,7 +17,15 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from agentgym.trainers.credit.layout import BoolArray, FloatArray, IntArray, Layout, share
+from agentgym.trainers.credit.layout import (
+    NEGLIGIBLE,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Layout,
+    share,
+    successes,
+)
 from agentgym.trainers.credit.normalize import Std, normalize
 from agentgym.trainers.credit.similar import first_fit
 from agentgym.types import ScoredGroup, Status
@@ -54,8 +62,7 @@ class Graph:
     num_states: int
     """N."""
     won: BoolArray
-    """Which episodes ended in success, `[E]`: the environment's word, whatever the outcome was
-    shaped to."""
+    """See `successes`, `[E]`."""
     compared: BoolArray
     """`[S]`; false where the turn was cut. A cut turn led where it led, so it stays an edge, but
     what the agent would have said is unknown: it is compared with no other. Where truncation is
@@ -81,7 +88,6 @@ class Graph:
         source: list[int] = []
         action: list[int] = []
         cut: list[int] = []
-        won: list[bool] = []
         fresh = count()
         for group in groups:
             state: defaultdict[str | int, int] = defaultdict(fresh.__next__)
@@ -92,7 +98,6 @@ class Graph:
                 cut += [i for i, turn in enumerate(turns, len(source)) if turn.finish != "stop"]
                 source += [state[name] for name in names]
                 action += [act[turn.action, turn.invalid] for turn in turns]
-                won.append(bool(member.episode.success))
                 if truncation == "neutral" and turns and member.episode.status in LIMITS:
                     cut.append(len(source) - 1)
         compared = np.ones(len(source), dtype=np.bool_)
@@ -102,7 +107,7 @@ class Graph:
             source=np.fromiter(source, dtype=np.int64, count=len(source)),
             action=np.fromiter(action, dtype=np.int64, count=len(action)),
             num_states=next(fresh),
-            won=np.array(won, dtype=np.bool_),
+            won=successes(groups),
             compared=compared,
         )
 
@@ -213,33 +218,57 @@ def mean_by(values: FloatArray, ids: IntArray) -> FloatArray:
     return np.asarray(np.bincount(ids, weights=values)[ids] / np.bincount(ids)[ids])
 
 
-def describe(graph: Graph, step_credit: FloatArray) -> dict[str, float]:
-    """What the graph had to compare, as metrics.
+def describe(
+    layout: Layout,
+    credit: FloatArray,
+    *,
+    source: IntArray,
+    action: IntArray,
+    compared: BoolArray,
+    won: BoolArray,
+) -> dict[str, float]:
+    """What there was to compare, as metrics; for every scheme with states they mean the same.
 
-    - `graph/merge_rate`: share of turns whose edge occurs more than once.
-    - `graph/rivals`: share of turns whose state was also left by another action.
-    - `graph/ties`: of these, the share whose step credit is 0 all the same.
+    - `graph/rivals`: share of turns whose state was also left by another action. A turn that is
+      not compared has no rival and is none, though it counts as a visit.
+    - `graph/ties`: of these, the share from a state where every compared turn got equal credit,
+      so that the rivals are not told apart.
     - `graph/singletons`: share of states that were left once.
     - `graph/reach`: episodes a state, on average.
     - `graph/won_groups`: share of groups with a success.
+
+    Args:
+        credit: what the scheme gives a turn for what was done in its state, `[S]`.
+        source, action, compared, won: as in `Graph`; numbers of states may have gaps.
     """
-    layout = graph.layout
-    per_state = _distinct(graph.choice, graph.source, size=graph.num_states)
-    visitors = identify([graph.source, layout.turn_episode])
-    has_rival = per_state[graph.source] > 1
-    won = np.zeros(layout.num_groups, dtype=np.bool_)
-    won[layout.episode_group[graph.won]] = True
+    visits = np.bincount(source)
+    # A table of a byte a place, since `identify` would sort.
+    came = np.zeros((len(visits), int(layout.group_sizes.max(initial=0))), dtype=np.bool_)
+    came[source, layout.turn_member] = True
+    pool, size = source[compared], len(visits)
+    has_rival = compared & _varies(action[compared], pool, size=size)[source]
+    told_apart = _varies(credit[compared], pool, size=size)[source]
+    num_states = int((visits > 0).sum())
+    has_success = np.zeros(layout.num_groups, dtype=np.bool_)
+    has_success[layout.episode_group[won]] = True
     return {
-        "graph/merge_rate": share(np.bincount(graph.edge)[graph.edge] > 1),
         "graph/rivals": share(has_rival),
-        "graph/ties": share(step_credit[has_rival] == 0),
-        "graph/singletons": share(graph.visits == 1),
-        "graph/reach": (int(visitors.max(initial=-1)) + 1) / max(graph.num_states, 1),
-        "graph/won_groups": share(won),
+        "graph/ties": share(~told_apart[has_rival]),
+        "graph/singletons": share(visits[visits > 0] == 1),
+        "graph/reach": int(came.sum()) / max(num_states, 1),
+        "graph/won_groups": share(has_success),
     }
 
 
-def _distinct(ids: IntArray, pool: IntArray, *, size: int) -> IntArray:
-    """How many different ids each pool has, `[size]`; an id belongs to one pool."""
-    _, first = np.unique(ids, return_index=True)
-    return np.bincount(pool[first], minlength=size)
+def merge_rate(edge: IntArray) -> dict[str, float]:
+    """The metric `graph/merge_rate`: share of turns whose edge occurs more than once."""
+    return {"graph/merge_rate": share(np.bincount(edge)[edge] > 1)}
+
+
+def _varies(values: IntArray | FloatArray, pool: IntArray, *, size: int) -> BoolArray:
+    """Which pools hold values that differ, `[size]`."""
+    one_of = np.zeros(size, dtype=values.dtype)
+    one_of[pool] = values
+    varies = np.zeros(size, dtype=np.bool_)
+    varies[pool[np.abs(values - one_of[pool]) > NEGLIGIBLE]] = True
+    return varies

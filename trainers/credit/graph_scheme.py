@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentgym.trainers.credit.graph import Graph, Nodes, Truncation, describe
+from agentgym.trainers.credit.graph import Graph, Nodes, Truncation, describe, merge_rate
 from agentgym.trainers.credit.layout import FloatArray, IntArray, Layout, credited, outcomes
 from agentgym.trainers.credit.normalize import Std, normalize
 from agentgym.types import Credited, ScoredGroup
@@ -70,11 +70,19 @@ class StepScheme(BaseModel):
         return step
 
     def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
-        """One advantage a turn; the metrics are those of `graph.describe`."""
+        """One advantage a turn; the metrics are those of `describe` and `merge_rate`."""
         graph = self.graph(groups)
         step = self.step_term(graph, groups)
         advantages = self.advantages(graph, groups, step)
-        return credited(graph.layout, advantages, describe(graph, step))
+        compared = describe(
+            graph.layout,
+            step,
+            source=graph.source,
+            action=graph.action,
+            compared=graph.compared,
+            won=graph.won,
+        )
+        return credited(graph.layout, advantages, merge_rate(graph.edge) | compared)
 
     def among(self, graph: Graph, values: FloatArray, pool: IntArray) -> FloatArray:
         """The values among those of their pool, `[S]`."""

@@ -31,6 +31,8 @@ class Layout:
     ([0, 0, 1, 1], [0, 1, 1, 1, 2, 2, 3])
     >>> layout.starts.tolist(), layout.turn_index.tolist()
     ([0, 1, 4, 6], [0, 0, 1, 2, 0, 1, 0])
+    >>> layout.turn_member.tolist()
+    [0, 1, 1, 1, 0, 0, 1]
     """
 
     group_sizes: IntArray
@@ -68,6 +70,12 @@ class Layout:
         return self.episode_group[self.turn_episode]
 
     @cached_property
+    def turn_member(self) -> IntArray:
+        """The place in its group of each turn's episode, from 0, `[S]`."""
+        before = np.cumsum(self.group_sizes) - self.group_sizes
+        return self.turn_episode - before[self.turn_group]
+
+    @cached_property
     def starts(self) -> IntArray:
         """Where each episode's first turn lies, `[E]`."""
         return np.cumsum(self.num_turns) - self.num_turns
@@ -92,6 +100,13 @@ def outcomes(groups: Sequence[ScoredGroup]) -> FloatArray:
     """R of every member, `[E]`."""
     values = [member.outcome for group in groups for member in group.members]
     return np.array(values, dtype=np.float64)
+
+
+def successes(groups: Sequence[ScoredGroup]) -> BoolArray:
+    """Which members ended in success, `[E]`: the environment's word, whatever the outcome was
+    shaped to."""
+    won = [bool(member.episode.success) for group in groups for member in group.members]
+    return np.array(won, dtype=np.bool_)
 
 
 def turn_rewards(groups: Sequence[ScoredGroup]) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.registry import load
-from agentgym.trainers.credit.graph import mean_by
+from agentgym.trainers.credit.graph import describe, mean_by, merge_rate
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.layout import (
     NEGLIGIBLE,
@@ -18,6 +18,7 @@ from agentgym.trainers.credit.layout import (
     credited,
     outcomes,
     share,
+    successes,
 )
 from agentgym.trainers.credit.normalize import Std
 from agentgym.trainers.credit.rloo import Rloo
@@ -36,7 +37,7 @@ STD_OF_BASE: dict[Base, Std] = {
 class Salt(BaseModel):
     """An episode's outcome advantage, averaged where episodes of the group took the same step.
 
-    Turns are edges of the group's trajectory graph (`Windows.edges`). All turns on one edge get the
+    Turns are edges of the group's trajectory graph (`Windows.walk`). All turns on one edge get the
     mean of the advantages of the episodes they belong to; a loop votes as often as it was run
     through. A turn on an edge of its own keeps its episode's advantage, and so does a turn that
     was cut. The sum over all turns stays what it was.
@@ -77,23 +78,29 @@ class Salt(BaseModel):
     def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:
         """One advantage a turn.
 
-        The metrics `salt/merge_rate`, `salt/changed_rate` and `salt/unmergeable_rate` are shares
-        of all turns: on an edge that occurs more than once; whose credit merging really changed;
-        cut. `salt/num_merged_edges` counts distinct edges. A merge rate near 0 means that keys
-        are too strict and SALT is its base.
+        The metrics are those of `describe` and `merge_rate`. States are windows of history there,
+        and a turn's credit is its whole advantage: rivals tie where all advantages out of their
+        state are equal, by merging or because their episodes fared alike. A merge rate near 0
+        means that keys are too strict and SALT is its base. `salt/num_merged_edges` counts
+        distinct edges; `salt/changed_rate` and `salt/unmergeable_rate` are the shares of all turns
+        whose credit merging really changed, and that were cut.
         """
         windows = self.windows(groups)
         layout = windows.layout
         own = self.of_episodes(outcomes(groups), layout)[layout.turn_episode]
-        edges = windows.edges(self.key_window)[windows.mergeable]
-        merged = own.copy()
-        merged[windows.mergeable] = mean_by(own[windows.mergeable], edges)
-        occurrences = np.bincount(edges)
-        num_turns = max(len(own), 1)
+        source, edge, _ = windows.walk(self.key_window)
+        merged = mean_by(own, edge)
+        compared = describe(
+            layout,
+            merged,
+            source=source,
+            action=windows.action,
+            compared=windows.mergeable,
+            won=successes(groups),
+        )
         metrics = {
-            "salt/merge_rate": float(occurrences[occurrences > 1].sum()) / num_turns,
-            "salt/num_merged_edges": float((occurrences > 1).sum()),
+            "salt/num_merged_edges": float((np.bincount(edge) > 1).sum()),
             "salt/changed_rate": share(np.abs(merged - own) > NEGLIGIBLE),
             "salt/unmergeable_rate": share(~windows.mergeable),
         }
-        return credited(layout, merged, metrics)
+        return credited(layout, merged, merge_rate(edge) | compared | metrics)

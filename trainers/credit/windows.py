@@ -25,14 +25,16 @@ class Windows:
     """What happened at each turn, as integers: S turns of E episodes in the layout's order.
 
     A turn's *pair* is what the agent did (its parsed action, or the reason it had none) together
-    with the key of the observation that answered. Equal numbers are equal things only inside one
-    group. They come from comparing the strings themselves, so they are the same in every process
-    up to renaming, and no two different keys share one.
+    with the key of the observation that answered. Equal numbers are equal things of one group.
+    They come from comparing the strings themselves, so they are the same in every process up to
+    renaming, and no two different keys share one.
     """
 
     layout: Layout
     pair: IntArray
     """`[S]`."""
+    action: IntArray
+    """The first half of the pair, `[S]`; inside a group equal numbers are equal actions."""
     root: IntArray
     """The first observation of each episode, `[E]`, numbered with the pairs and equal to none."""
     mergeable: BoolArray
@@ -48,12 +50,13 @@ class Windows:
             action_keys: what makes two actions of a group equal; None: their text.
         """
         pair: list[int] = []
+        action: list[int] = []
         root: list[int] = []
         cut: list[int] = []
+        fresh = count()
         for group in groups:
-            number: defaultdict[tuple[Hashable, str | None, str], int] = defaultdict(
-                count().__next__
-            )
+            number: defaultdict[tuple[Hashable, str | None, str], int] = defaultdict(fresh.__next__)
+            act: defaultdict[tuple[Hashable, str | None], int] = defaultdict(count().__next__)
             same = _same_actions(group, action_keys) if action_keys else None
             for member in group.members:
                 first, turns = member.episode.first, member.episode.turns
@@ -63,40 +66,39 @@ class Windows:
                 if same is None:
                     pair += [number[t.action, t.invalid, t.observation.key] for t in turns]
                 else:
-                    keys = (same.get(turn.action) for turn in turns)
-                    pair += [
-                        number[key, t.invalid, t.observation.key]
-                        for key, t in zip(keys, turns, strict=True)
-                    ]
+                    get = same.get
+                    pair += [number[get(t.action), t.invalid, t.observation.key] for t in turns]
+            # Once a pair, in the order of their numbers, not once a turn: there are more turns.
+            action += [act[done, reason] for done, reason, _ in number]
         mergeable = np.ones(len(pair), dtype=np.bool_)
         mergeable[cut] = False
+        # `fromiter` takes a list of ints in half the time of `array`.
+        pairs = np.fromiter(pair, dtype=np.int64, count=len(pair))
         return cls(
             layout=layout,
-            # `fromiter` takes a list of ints in half the time of `array`.
-            pair=np.fromiter(pair, dtype=np.int64, count=len(pair)),
+            pair=pairs,
+            action=np.fromiter(action, dtype=np.int64, count=len(action))[pairs],
             root=np.fromiter(root, dtype=np.int64, count=len(root)),
             mergeable=mergeable,
         )
 
-    def edges(self, key_window: int) -> IntArray:
-        """A number for the edge of each turn, `[S]`; equal edges share one, across groups none do.
+    def walk(self, key_window: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Numbers for the state before each turn, its edge, and the state after it, `[S]` each.
 
         The state after a turn is its last `key_window` pairs, the root before the first of them;
-        the edge is the state before, the action, and the state after. Together these are exactly
-        the last `key_window + 1` pairs.
+        the edge is the state before, the action, and the state after. The last two follow from
+        the state before and the turn's own pair. Equal edges share a number, across groups none
+        do, and a turn that was cut has an edge of its own.
         """
-        return self._last(key_window + 1)
-
-    def states(self, key_window: int) -> tuple[IntArray, IntArray]:
-        """A number for the state before and after each turn, `[S]` each."""
         after = self._last(key_window)
-        starts = self.layout.starts[self.layout.num_turns > 0]
+        acted = self.layout.num_turns > 0
         before = np.roll(after, 1)
         # Roots are numbered with the pairs; behind all windows they have numbers of their own.
-        group, root = self.layout.episode_group, self.root
-        roots = identify([group, root]) + int(after.max(initial=-1)) + 1
-        before[starts] = roots[self.layout.num_turns > 0]
-        return before, after
+        before[self.layout.starts[acted]] = self.root[acted] + int(after.max(initial=-1)) + 1
+        edge = identify([before, self.pair])
+        cut = np.flatnonzero(~self.mergeable)
+        edge[cut] = len(edge) + np.arange(len(cut))  # above all the others
+        return before, edge, after
 
     def _last(self, length: int) -> IntArray:
         """A number for the last `length` pairs up to each turn, its own included, `[S]`."""
@@ -106,7 +108,7 @@ class Windows:
         # A lag past the longest episode would add a column that holds the root alone.
         lags = range(1, min(length - 1, longest) + 1)
         before = [np.where(turn_index >= lag, np.roll(self.pair, lag), root) for lag in lags]
-        return identify([self.layout.turn_group, self.pair, *before])
+        return identify([self.pair, *before])
 
 
 def _same_actions(group: ScoredGroup, action_keys: ActionKeys) -> Mapping[str | None, Hashable]:

@@ -107,8 +107,10 @@ class ChecksTasks(Protocol):
 class Measures(Protocol):
     """What a channel may offer besides: numbers of its own for the step's metrics."""
 
-    def measure(self, answers: Sequence[Answer]) -> Mapping[str, float]:
-        """Of one episode's answers, as `Reward.score` gets them; means over episodes are kept.
+    def measure(
+        self, episode: Episode, task: Task, answers: Sequence[Answer]
+    ) -> Mapping[str, float]:
+        """Of one episode, from what `Reward.score` gets; means over episodes are kept.
 
         Returns:
             Empty where there is nothing to measure.

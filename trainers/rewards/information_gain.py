@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from agentgym.errors import UsageError
 from agentgym.trainers.rewards import Answer, Question, Text
-from agentgym.types import Episode, Task
+from agentgym.types import Episode, Task, normalize_text
+
+WORD = re.compile(r"\w+")
 
 
 class InformationGain(BaseModel):
@@ -82,16 +85,27 @@ class InformationGain(BaseModel):
         ]
         return (*gains, None) if num_turns else ()
 
-    def measure(self, answers: Sequence[Answer]) -> dict[str, float]:
-        """The answer's mean logprob in the first and the last scored state, if both have one.
+    def measure(self, episode: Episode, task: Task, answers: Sequence[Answer]) -> dict[str, float]:
+        """The answer's score before turn 1, and after the turn that brought the gold passage.
 
-        The last must be higher when the gold passage was read: if it is not, the scored text is
-        not what the policy would write, and the gains are noise.
+        That is the first observation with an accepted answer in it, word for word in any case. The
+        score must be higher then: if it is not, the scored text is not what the policy would
+        write, and the gains are noise. Nothing is measured where no turn brought an answer that
+        was not in sight before, and where one of the two states has no score.
         """
-        scores = [self._score(answer) for answer in answers]
-        if not scores or scores[0] is None or scores[-1] is None:
+        if not answers:
             return {}
-        return {"ell_first": scores[0], "ell_last": scores[-1]}
+        accepted = [words for words in map(_words, self.check_task(task)) if words.strip()]
+        assert episode.first is not None, f"{episode.id} is valid but has no observation"
+        # Parallel to the answers; what the last turn saw, no state shows.
+        seen = [episode.first, *(turn.observation for turn in episode.turns[:-1])]
+        shown = (_words(observation.text) for observation in seen)
+        holds = (any(words in text for words in accepted) for text in shown)
+        turn = next((turn for turn, found in enumerate(holds) if found), 0)
+        if turn == 0:
+            return {}
+        start, gold = self._score(answers[0]), self._score(answers[turn])
+        return {} if start is None or gold is None else {"ell_start": start, "ell_gold": gold}
 
     def check_task(self, task: Task) -> tuple[str, ...]:
         """The task's accepted answers.
@@ -123,3 +137,14 @@ class InformationGain(BaseModel):
         if self.aliases == "logsumexp":
             best += math.log(math.fsum(math.exp(score - best) for score in scores))
         return best
+
+
+def _words(text: str) -> str:
+    """The words of a text in lower case with a space on either side of each, so that one text's
+    words stand in another's where the string does. (A pattern made of an answer would stay in the
+    cache of `re`, where no secret belongs.)
+
+    >>> _words("In Port-Orvik,\\nin 1726.")
+    ' in port orvik in 1726 '
+    """
+    return f" {' '.join(WORD.findall(normalize_text(text).casefold()))} "
