@@ -44,7 +44,6 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
             trainer.pool,
             replace(agent, policy_version=step),
             panels.eval,
-            step=step,
             seed=recipe.seed,
             size=recipe.eval.samples,
             world=world,

@@ -309,9 +309,7 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
         ("sampled", agent, recipe.eval.samples),
         ("greedy", greedy(agent), 1),
     ):
-        groups = evaluate(
-            trainer.pool, player, panel, step=step, seed=recipe.seed, size=size, world=world
-        )
+        groups = evaluate(trainer.pool, player, panel, seed=recipe.seed, size=size, world=world)
         if world.leads:
             store.write_episodes(paths[kind], (e for g in groups for e in g.episodes))
             note[kind] = figures(groups, panel).success
