@@ -80,13 +80,10 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     tokenizer = tiny.build_tokenizer(
         [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
     )
-    model = tiny.build_model(
-        tokenizer,
-        hidden=recipe.model.hidden,
-        layers=recipe.model.layers,
-        context=recipe.model.context,
-        seed=recipe.seed,
+    size = tiny.Size(
+        hidden=recipe.model.hidden, layers=recipe.model.layers, context=recipe.model.context
     )
+    model = tiny.build_model(tokenizer, size, seed=recipe.seed)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     count = sum(parameter.numel() for parameter in model.parameters())
