@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import tempfile
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+from agentgym.cache import cache_folder
 
 
 def find_smollm2() -> Path | None:
@@ -40,12 +41,6 @@ def converted(path: Path) -> Path:
             if not folder.is_dir():
                 raise
     return folder
-
-
-def cache_folder() -> Path:
-    """Where converted models lie: `$AGENTGYM_CACHE`, else the user's cache folder."""
-    home = os.environ.get("AGENTGYM_CACHE")
-    return Path(home) if home else Path.home() / ".cache" / "agentgym"
 
 
 def _convert(path: Path, folder: Path) -> None:
