@@ -308,7 +308,7 @@ def _warm_start_text(record: Mapping[str, Any] | None) -> str:
         (point["update"], _loss(point["train_loss"]), _loss(point["held_out_loss"]))
         for point in record["curve"]
     ]
-    failed = record.get("failed", 0)
+    failed = record["failed"]
     lost = f" ({failed} more were lost to errors of the environment)" if failed else ""
     return (
         f"## Warm start\n\n{record['demonstrations']} demonstrations{lost}, "

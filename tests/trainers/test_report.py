@@ -64,6 +64,7 @@ STEP_ROW: dict[str, Any] = {
 WARM_START: dict[str, Any] = {
     "phase": "warm_start",
     "demonstrations": 94,
+    "failed": 0,
     "mistakes": 0.3,
     "updates": 40,
     "tokens_per_episode": 51.7,
