@@ -44,7 +44,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmStartRecord:
-    """What the warm start was, for the report."""
+    """What a warm start, or the control's imitation, was, for the report."""
 
     demonstrations: int
     failed: int
@@ -62,8 +62,8 @@ class WarmStartRecord:
         )
         failed = f" ({self.failed} more failed)" if self.failed else ""
         return (
-            f"warm start: {self.demonstrations} demonstrations{failed}, "
-            f"{self.mistakes:.0%} mistakes, {self.updates} updates; held-out loss {losses}"
+            f"{self.demonstrations} demonstrations{failed}, {self.mistakes:.0%} mistakes, "
+            f"{self.updates} updates; held-out loss {losses}"
         )
 
 

@@ -219,7 +219,7 @@ def _policy(
         if world.leads:
             run_folder.note(folder, {"phase": "warm_start", **asdict(record)})
             run_folder.note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
-            say(record.summary())
+            say(f"warm start: {record.summary()}")
     return policy
 
 

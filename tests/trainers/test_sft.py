@@ -232,7 +232,7 @@ def test_failing_environments_cost_their_own_demonstrations_and_are_counted(
     policy = Policy.load(corridor_model, device="cpu")
     record = imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
     assert (record.demonstrations, record.failed) == (18, 2)
-    assert record.summary().startswith("warm start: 18 demonstrations (2 more failed), 0% mistakes")
+    assert record.summary().startswith("18 demonstrations (2 more failed), 0% mistakes")
     assert "failed" not in replace(record, failed=0).summary()
 
 
