@@ -251,7 +251,7 @@ def _markdown(
         f"`{recipe.env.id}`, panel `{panel['name']}` {panel['hash']}, {panel['tasks']} tasks"
         f"{remark}. Credit: {recipe.credit.name}. Seed {recipe.seed}.",
         "\n".join(f"**Do not trust this run: {problem}.**" for problem in content["problems"]),
-        _success_table(content, results),
+        _success_table(results),
         "![learning curve](curve.png)",
         _warm_start_text(content["warm_start"]),
         _control_text(content["control"]),
@@ -272,9 +272,7 @@ def _episode_block(folder: Path, step: int, episode: Episode) -> str:
     return f"`{command}`\n\n```\n{episode_text(episode)}\n```"
 
 
-def _success_table(
-    content: Mapping[str, Any], results: Mapping[str, tuple[Figures, Figures]]
-) -> str:
+def _success_table(results: Mapping[str, tuple[Figures, Figures]]) -> str:
     rows: list[tuple[Any, ...]] = []
     for kind, (before, after) in results.items():
         difference, ci95 = gain(before, after)

@@ -22,13 +22,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_server import running
 
 from agentgym.env import find_spec
 from agentgym.envs.search.corpus import ListCorpus, Passage
 from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin
 from agentgym.envs.search.retrievers.bm25 import Bm25s
 from agentgym.envs.search.retrievers.http import HttpRetriever
-from agentgym.envs.search.server import SearchServer, running
+from agentgym.envs.search.server import SearchServer
 from agentgym.envs.search.tasks import load_panel
 from agentgym.envs.search.world import load_world
 from agentgym.errors import EnvError, UsageError
