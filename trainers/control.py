@@ -41,15 +41,11 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     if world.leads:
         say(f"control: {record.summary()}")
     agent, _ = make_agent(recipe, policy)
-    step = recipe.train.steps
+    step, samples = recipe.train.steps, recipe.eval.samples
+    agent = replace(agent, policy_version=step)
     with stop.after("the control's evaluation"):
         groups = evaluate(
-            trainer.pool,
-            replace(agent, policy_version=step),
-            panels.eval,
-            seed=recipe.seed,
-            size=recipe.eval.samples,
-            world=world,
+            trainer.pool, agent, panels.eval, seed=recipe.seed, size=samples, world=world
         )
     if not world.leads:
         return
