@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agentgym import commands, credit
+from agentgym import commands
 from agentgym.errors import AgentGymError, UsageError
+from agentgym.registry import load
 
 USAGE_EXIT = 2
 FAILURE_EXIT = 1
@@ -200,7 +201,7 @@ def _add_credit(verbs: Any) -> None:
     parser.add_argument("--step", type=int, help="only this train step")
     _add_json(parser)
     parser.set_defaults(
-        run=lambda options, _: credit.credit(
+        run=lambda options, _: load("agentgym.trainers.show_credit:credit")(
             options.folder,
             name=options.name,
             compare=options.compare,
@@ -221,7 +222,7 @@ def _add_graph(verbs: Any) -> None:
     _add_scheme(parser)
     _add_json(parser)
     parser.set_defaults(
-        run=lambda options, _: credit.graph(
+        run=lambda options, _: load("agentgym.trainers.show_credit:graph")(
             options.folder,
             name=options.name,
             settings=options.set,

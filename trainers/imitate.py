@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -27,11 +28,23 @@ TEXT_TASKS = 400
 """Train tasks whose demonstrations the tokenizer of `tiny` is built from."""
 HELD_OUT = 60
 """Demonstrations on the eval panel for the held-out loss; nobody trains on them."""
+CURVE_POINTS = 8
+"""How often the held-out loss is measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """Losses in nats per action token."""
+
+    update: int
+    train_loss: float
+    held_out_loss: float | None
+    """None where nothing was held out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmStartRecord:
-    """What the warm start was, for the report."""
+    """What a warm start, or the control's imitation, was, for the report."""
 
     demonstrations: int
     failed: int
@@ -39,7 +52,7 @@ class WarmStartRecord:
     mistakes: float
     updates: int
     tokens_per_episode: float
-    curve: tuple[sft.CurvePoint, ...]
+    curve: tuple[CurvePoint, ...]
 
     def summary(self) -> str:
         """One line for people."""
@@ -49,8 +62,8 @@ class WarmStartRecord:
         )
         failed = f" ({self.failed} more failed)" if self.failed else ""
         return (
-            f"warm start: {self.demonstrations} demonstrations{failed}, "
-            f"{self.mistakes:.0%} mistakes, {self.updates} updates; held-out loss {losses}"
+            f"{self.demonstrations} demonstrations{failed}, {self.mistakes:.0%} mistakes, "
+            f"{self.updates} updates; held-out loss {losses}"
         )
 
 
@@ -67,13 +80,10 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     tokenizer = tiny.build_tokenizer(
         [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
     )
-    model = tiny.build_model(
-        tokenizer,
-        hidden=recipe.model.hidden,
-        layers=recipe.model.layers,
-        context=recipe.model.context,
-        seed=recipe.seed,
+    size = tiny.Size(
+        hidden=recipe.model.hidden, layers=recipe.model.layers, context=recipe.model.context
     )
+    model = tiny.build_model(tokenizer, size, seed=recipe.seed)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -145,24 +155,19 @@ def imitate(
     if not found.sequences:
         raise no_demonstration(recipe, found.tasks, found.failures)
 
-    def report(update: int, loss: float) -> None:
-        advance(update, f"loss {loss:.3f}")
-        _look(stop, world, title)
-
+    curve = []
+    every, budget = math.ceil(config.updates / CURVE_POINTS), recipe.train.micro_batch_tokens
+    losses = sft.warm_start(policy, found.sequences, config, world=world, seed=seed, budget=budget)
     with (
         stop.after(f"this update of the {title}"),
         phase(title, total=config.updates, shown=world.leads) as advance,
     ):
-        curve = sft.warm_start(
-            policy,
-            found.sequences,
-            found.held_out,
-            config,
-            world=world,
-            seed=seed,
-            micro_batch_tokens=recipe.train.micro_batch_tokens,
-            report=report,
-        )
+        for update, loss in enumerate(losses, start=1):
+            advance(update, f"loss {loss:.3f}")
+            _look(stop, world, title)
+            if update % every == 0 or update == config.updates:
+                held_out = sft.action_loss(policy, found.held_out, budget=budget)
+                curve.append(CurvePoint(update=update, train_loss=loss, held_out_loss=held_out))
     total = world.sum_floats(found.counts())
     return WarmStartRecord(
         demonstrations=int(total["count"]),

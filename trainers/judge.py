@@ -58,9 +58,7 @@ def judge(
     pool = make_pool(recipe)
     alone = World(rank=0, size=1)
     try:
-        groups = evaluate.evaluate(
-            pool, agent, panel, step=step, seed=recipe.seed, size=samples, world=alone
-        )
+        groups = evaluate.evaluate(pool, agent, panel, seed=recipe.seed, size=samples, world=alone)
     finally:
         asyncio.run(pool.close())
     kind = "greedy" if greedy else f"sampled-{samples}"

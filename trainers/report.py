@@ -252,7 +252,7 @@ def _markdown(
         f"`{recipe.env.id}`, panel `{panel['name']}` {panel['hash']}, {panel['tasks']} tasks"
         f"{remark}. Credit: {recipe.credit.name}. Seed {recipe.seed}.",
         "\n".join(f"**Do not trust this run: {problem}.**" for problem in content["problems"]),
-        _success_table(content, results),
+        _success_table(results),
         "![learning curve](curve.png)",
         _warm_start_text(content["warm_start"]),
         _control_text(content["control"]),
@@ -273,9 +273,7 @@ def _episode_block(folder: Path, step: int, episode: Episode) -> str:
     return f"`{command}`\n\n```\n{episode_text(episode)}\n```"
 
 
-def _success_table(
-    content: Mapping[str, Any], results: Mapping[str, tuple[Figures, Figures]]
-) -> str:
+def _success_table(results: Mapping[str, tuple[Figures, Figures]]) -> str:
     rows: list[tuple[Any, ...]] = []
     for kind, (before, after) in results.items():
         difference, ci95 = gain(before, after)
@@ -309,15 +307,19 @@ def _warm_start_text(record: Mapping[str, Any] | None) -> str:
         (point["update"], _loss(point["train_loss"]), _loss(point["held_out_loss"]))
         for point in record["curve"]
     ]
-    failed = record.get("failed", 0)
-    lost = f" ({failed} more were lost to errors of the environment)" if failed else ""
     return (
-        f"## Warm start\n\n{record['demonstrations']} demonstrations{lost}, "
+        f"## Warm start\n\n{_demonstrations(record)}, "
         f"{record['mistakes']:.0%} of the turns replaced by mistakes that are not imitated, "
         f"{record['updates']} updates, {record['tokens_per_episode']:.0f} tokens an episode. "
         "Losses in nats per token.\n\n"
         + _table(("update", "training loss", "held-out loss (actions)"), curve)
     )
+
+
+def _demonstrations(record: Mapping[str, Any]) -> str:
+    failed = record["failed"]
+    lost = f" ({failed} more were lost to errors of the environment)" if failed else ""
+    return f"{record['demonstrations']} demonstrations{lost}"
 
 
 def _loss(value: float | None) -> str:
@@ -329,8 +331,9 @@ def _control_text(record: Mapping[str, Any] | None) -> str:
         return ""
     return (
         "## Control\n\nThe same warm start, imitation going on for the same seconds "
-        f"({record['seconds']:.0f}) instead of RL: success {record['success']:.1%} sampled; RL "
-        f"minus control {_points(record['gain'], record['gain_ci95'])}."
+        f"({record['seconds']:.0f}) instead of RL, on {_demonstrations(record)}: success "
+        f"{record['success']:.1%} sampled; RL minus control "
+        f"{_points(record['gain'], record['gain_ci95'])}."
     )
 
 

@@ -19,7 +19,6 @@ import transformers
 from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
 from agentgym.panel import Panel
-from agentgym.pool import Pool
 from agentgym.trainers import checkpoint, config, report, run_folder
 from agentgym.trainers.build import (
     Panels,
@@ -38,6 +37,7 @@ from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
+from agentgym.trainers.rewards import Reward
 from agentgym.trainers.step import Trainer, train_step
 from agentgym.trainers.stop import Stop, Stopped, stoppable
 from agentgym.trainers.world import World, launch
@@ -137,8 +137,12 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     if world.leads:
         run_folder.forget_after(folder, -1 if found is None else first)
         run_folder.note(folder, {"phase": "begin"})
-    with stoppable(world) as stop:
-        finished = _run(world, recipe, folder, panels, found=found, control=control, stop=stop)
+    finished = False
+    with stoppable(world) as stop, suppress(Stopped):
+        trainer = _trainer(world, recipe, folder, panels, found=found, stop=stop)
+        if found is not None and world.leads:
+            say(f"resuming at step {first}")
+        finished = _run(trainer, panels, folder, first=first, control=control, stop=stop)
     if world.leads:
         run_folder.note(folder, {"phase": "end"})
         if finished:
@@ -146,46 +150,54 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
 
 
 def _run(
-    world: World,
-    recipe: Recipe,
-    folder: Path,
-    panels: Panels,
-    *,
-    found: Path | None,
-    control: bool,
-    stop: Stop,
+    trainer: Trainer, panels: Panels, folder: Path, *, first: int, control: bool, stop: Stop
 ) -> bool:
-    """Warm start, train, evaluate; whether it came to the end."""
-    first = 0 if found is None else checkpoint.check(found)
-    try:
-        policy = _policy(world, recipe, folder, panels, found=found, stop=stop)
-    except Stopped:
-        return False
-    critic = make_critic(recipe, policy)
-    optimizer = make_optimizer(recipe, policy, critic)
-    if found is None:
-        if world.leads:
-            checkpoint.save(folder, 0, policy, optimizer, critic)
-    else:
-        checkpoint.load_optimizer(found, optimizer)
-        if critic is not None:
-            checkpoint.load_critic(found, critic)
-        if world.leads:
-            say(f"resuming at step {first}")
-    pool = make_pool(recipe)
-    trainer = _trainer(
-        world, recipe, panels, policy=policy, optimizer=optimizer, pool=pool, folder=folder
-    )
-    trainer = replace(trainer, critic=critic)
+    """Train and evaluate, then the control; whether the run itself came to its end."""
     try:
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
             with suppress(Stopped):  # the run itself is finished
                 run_control(trainer, panels, folder, stop=stop)
-        _note_memory(world, folder)
+        _note_memory(trainer.world, folder)
     finally:
-        asyncio.run(pool.close())
+        asyncio.run(trainer.pool.close())
     return finished
+
+
+def _trainer(
+    world: World, recipe: Recipe, folder: Path, panels: Panels, *, found: Path | None, stop: Stop
+) -> Trainer:
+    """What a train step uses, as a checkpoint left it, or after the warm start and saved."""
+    policy = _policy(world, recipe, folder, panels, found=found, stop=stop)
+    critic = make_critic(recipe, policy)
+    optimizer = make_optimizer(recipe, policy, critic)
+    if found is not None:
+        checkpoint.load_optimizer(found, optimizer)
+        if critic is not None:
+            checkpoint.load_critic(found, critic)
+    elif world.leads:
+        checkpoint.save(folder, 0, policy, optimizer, critic)
+    agent, engine = make_agent(recipe, policy)
+    rewards = {
+        name: registry.rewards.make(name, **channel.args)
+        for name, channel in recipe.rewards.items()
+    }
+    return Trainer(
+        recipe=recipe,
+        world=world,
+        policy=policy,
+        reference=_reference(world, recipe, folder, rewards.values()),
+        optimizer=optimizer,
+        agent=agent,
+        pool=make_pool(recipe),
+        panel=panels.train,
+        rewards=rewards,
+        credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
+        loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
+        curriculum=registry.curricula.make(recipe.curriculum.name, **recipe.curriculum.args),
+        refresh_engine=engine.reset,
+        critic=critic,
+    )
 
 
 def _policy(
@@ -207,45 +219,19 @@ def _policy(
         if world.leads:
             run_folder.note(folder, {"phase": "warm_start", **asdict(record)})
             run_folder.note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
-            say(record.summary())
+            say(f"warm start: {record.summary()}")
     return policy
 
 
-def _trainer(
-    world: World,
-    recipe: Recipe,
-    panels: Panels,
-    *,
-    policy: Policy,
-    optimizer: torch.optim.Optimizer,
-    pool: Pool,
-    folder: Path,
-) -> Trainer:
-    agent, engine = make_agent(recipe, policy)
-    rewards = {
-        name: registry.rewards.make(name, **channel.args)
-        for name, channel in recipe.rewards.items()
-    }
-    reference = None
-    asked = any(getattr(reward, "asks_reference", False) for reward in rewards.values())
-    if recipe.train.kl > 0 or asked:
-        world.wait()
-        reference = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
-    return Trainer(
-        recipe=recipe,
-        world=world,
-        policy=policy,
-        reference=reference,
-        optimizer=optimizer,
-        agent=agent,
-        pool=pool,
-        panel=panels.train,
-        rewards=rewards,
-        credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
-        loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
-        curriculum=registry.curricula.make(recipe.curriculum.name, **recipe.curriculum.args),
-        refresh_engine=engine.reset,
-    )
+def _reference(
+    world: World, recipe: Recipe, folder: Path, rewards: Iterable[Reward]
+) -> Policy | None:
+    """The policy that the run began with, if the loss or a channel asks it."""
+    asked = any(getattr(reward, "asks_reference", False) for reward in rewards)
+    if recipe.train.kl == 0 and not asked:
+        return None
+    world.wait()  # the leading process has saved it
+    return load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
 
 
 def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: Stop) -> bool:
@@ -309,9 +295,7 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
         ("sampled", agent, recipe.eval.samples),
         ("greedy", greedy(agent), 1),
     ):
-        groups = evaluate(
-            trainer.pool, player, panel, step=step, seed=recipe.seed, size=size, world=world
-        )
+        groups = evaluate(trainer.pool, player, panel, seed=recipe.seed, size=size, world=world)
         if world.leads:
             store.write_episodes(paths[kind], (e for g in groups for e in g.episodes))
             note[kind] = figures(groups, panel).success

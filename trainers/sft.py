@@ -8,8 +8,7 @@ padding and 1.22 times the tokens of packed ones, which took 13 % less CPU time.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -27,8 +26,6 @@ LAST_LR_SHARE = 0.05
 """The learning rate falls linearly to this share of its peak."""
 MAX_GRAD_NORM = 1.0
 """Gradients are scaled down to this norm."""
-CURVE_POINTS = 8
-"""How often the held-out loss is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +35,6 @@ class ImitationSequence:
     ids: tuple[int, ...]
     weights: tuple[float, ...]
     """Parallel to `ids`: how much predicting that token counts; 1 for imitated actions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurvePoint:
-    """Losses in nats per action token."""
-
-    update: int
-    train_loss: float
-    held_out_loss: float | None
-    """None where nothing was held out."""
 
 
 def tokenize(
@@ -77,38 +64,29 @@ def tokenize(
 def warm_start(
     policy: Policy,
     sequences: Sequence[ImitationSequence],
-    held_out: Sequence[ImitationSequence],
     config: WarmStartConfig,
     *,
     world: World,
     seed: int,
-    micro_batch_tokens: int,
-    report: Callable[[int, float], None],
-) -> list[CurvePoint]:
-    """Train by imitation for a fixed number of updates.
+    budget: int,
+) -> Iterator[float]:
+    """Train by imitation for a fixed number of updates; the training loss of each as it is made.
 
     Args:
         sequences: this process's; every process passes its own.
-        held_out: demonstrations that nobody trains on; the leading process measures them.
         seed: this process's, for the order of its sequences.
-        report: called after every update with its number and the training loss.
+        budget: tokens per forward pass.
     """
     optimizers = make_optimizers(policy, config)
     count = config.episodes_per_update // world.size
     order = _batches(len(sequences), count, seed=seed)
-    curve = []
     for update in range(1, config.updates + 1):
         batch = [sequences[index] for index in next(order)]
         share = 1 - (1 - LAST_LR_SHARE) * (update - 1) / config.updates
         warmth = min(1.0, update / max(1, config.warmup_updates))
         for parameters in chain.from_iterable(each.param_groups for each in optimizers):
             parameters["lr"] = config.lr * warmth * share
-        loss = _update(policy, batch, optimizers, world=world, budget=micro_batch_tokens)
-        report(update, loss)
-        if update % math.ceil(config.updates / CURVE_POINTS) == 0 or update == config.updates:
-            held_out_loss = action_loss(policy, held_out, budget=micro_batch_tokens)
-            curve.append(CurvePoint(update=update, train_loss=loss, held_out_loss=held_out_loss))
-    return curve
+        yield _update(policy, batch, optimizers, world=world, budget=budget)
 
 
 def make_optimizers(policy: Policy, config: WarmStartConfig) -> list[torch.optim.Optimizer]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -110,26 +111,28 @@ def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
     return sorted(kept, key=lambda phrase: (-found[phrase], phrase))
 
 
-def build_model(
-    tokenizer: PreTrainedTokenizerFast,
-    *,
-    hidden: int = 128,
-    layers: int = 3,
-    heads: int = 4,
-    kv_heads: int = 2,
-    mlp: int = 384,
-    context: int = 1024,
-    seed: int,
-) -> Qwen2ForCausalLM:
-    """A Qwen2 model with random weights that depend on the seed alone; 0.6 M parameters or so."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a model is; about 0.6 M parameters where nothing is said."""
+
+    hidden: int = 128
+    layers: int = 3
+    heads: int = 4
+    kv_heads: int = 2
+    mlp: int = 384
+    context: int = 1024
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, size: Size, *, seed: int) -> Qwen2ForCausalLM:
+    """A Qwen2 model with random weights that depend on the seed alone."""
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=kv_heads,
-        intermediate_size=mlp,
-        max_position_embeddings=context,
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.kv_heads,
+        intermediate_size=size.mlp,
+        max_position_embeddings=size.context,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

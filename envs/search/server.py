@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -129,19 +126,6 @@ class SearchServer(ThreadingHTTPServer):
         """A client that went away is no error of ours; all else is told on stderr."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
-
-
-@contextmanager
-def running(retriever: Retriever, *, topk: int = 3) -> Iterator[str]:
-    """A server on a free port of this machine, while the block runs; gives its URL."""
-    with SearchServer(("127.0.0.1", 0), retriever, topk=topk) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield server.url
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def serve(corpus: str, *, host: str, port: int, topk: int, retriever: str) -> int:

@@ -48,6 +48,7 @@ class Box(TurnEnv):
         return Parsed(action=found[0]) if found else Parsed(invalid="no command")
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Run a command, end by submitting a word, or fail in the way that is asked for."""
         if self.over:
             raise UsageError("the episode is over; call reset")
         command = self.parse(action).action or ""

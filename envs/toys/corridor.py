@@ -40,6 +40,7 @@ class Corridor(TurnEnv):
         return self.look(), {}
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Do it; what is not offered changes nothing, and the answer says so."""
         if self.is_open:
             raise UsageError("the episode is over; call reset")
         act = self.parse(action).action

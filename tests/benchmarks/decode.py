@@ -34,7 +34,7 @@ NUM_WORDS = 280
 def make_policy() -> Policy:
     """The quickstart's model with random weights, in which nothing ends an action early."""
     tokenizer = tiny.build_tokenizer((f"thing {i}" for i in range(NUM_WORDS)), min_count=1)
-    policy = Policy(tiny.build_model(tokenizer, seed=0), tokenizer)
+    policy = Policy(tiny.build_model(tokenizer, tiny.Size(), seed=0), tokenizer)
     policy.end_ids = frozenset()
     return policy
 

@@ -49,7 +49,7 @@ RUN: dict[str, Any] = {
 def make_policy(**sizes: int) -> Policy:
     """A model with random weights, long enough for the episode."""
     tokenizer = tiny.build_tokenizer((f"thing {i}" for i in range(NUM_WORDS)), min_count=1)
-    return Policy(tiny.build_model(tokenizer, context=4096, seed=0, **sizes), tokenizer)
+    return Policy(tiny.build_model(tokenizer, tiny.Size(context=4096, **sizes), seed=0), tokenizer)
 
 
 def make_episode() -> Episode:

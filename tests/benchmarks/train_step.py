@@ -81,7 +81,7 @@ def alfworld(*, group_size: int) -> Shape:
 def long_prefix() -> Shape:
     """A group of random tokens."""
     tokenizer = tiny.build_tokenizer((f"thing {i}" for i in range(280)), min_count=1)
-    policy = Policy(tiny.build_model(tokenizer, context=4096, seed=0), tokenizer)
+    policy = Policy(tiny.build_model(tokenizer, tiny.Size(context=4096), seed=0), tokenizer)
     rng = random.Random(0)
     prefix = rng.choices(range(4, 280), k=SHARED)
     ids = [(*prefix, *rng.choices(range(4, 280), k=rng.randint(*OWN))) for _ in range(GROUP_SIZE)]

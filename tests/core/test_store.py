@@ -24,7 +24,7 @@ from scored import episode, turn
 from agentgym import store
 from agentgym.envs.toys.lookup import Lookup
 from agentgym.errors import StoreError, UsageError
-from agentgym.rows import from_row, schema, to_row
+from agentgym.rows import schema
 from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation
 
 
@@ -139,7 +139,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "digest emptied": (lambda path: digest_path(path).write_bytes(b""), "does not match"),
     "digest flipped": (lambda path: flip(digest_path(path), 0.1), "does not match"),
     "digest no text": (lambda path: digest_path(path).write_bytes(b"\xff\xfe"), "Unicode"),
-    "of a later version": (lambda path: write_version(path, b"2"), "schema version 2"),
+    "of an earlier version": (lambda path: write_version(path, b"1"), "schema version 1"),
+    "of a later version": (lambda path: write_version(path, b"999"), "schema version 999"),
     "of no version": (lambda path: write_version(path, b""), "schema version none"),
     "no parquet": (write_garbage, "Arrow|Parquet"),
 }
@@ -333,10 +334,3 @@ def test_a_copied_run_is_read_like_the_first(tmp_path: Path) -> None:
     run = small_run(tmp_path / "one")
     copy = store.open(shutil.copytree(run.folder, tmp_path / "two"))
     assert copy.groups("step-000000") == run.groups("step-000000")
-
-
-def test_a_row_from_before_there_were_token_advantages_is_read() -> None:
-    row = to_row(episode([turn("a", "x")], 1.0))
-    del row["token_advantages"]
-    row["turns"] = [{**t, "channels": []} for t in row["turns"]]
-    assert from_row(row).token_advantages is None

@@ -30,8 +30,8 @@ WORDS = ("silent", "harbor", "old", "town", "mara", "holt", "wrote", "night", "n
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache directory for this test alone."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "agentgym" / "search"
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "search"
 
 
 def save_encoder(folder: Path, *, seed: int = 0) -> str:
@@ -180,7 +180,7 @@ def test_a_cache_that_cannot_be_written_costs_no_search(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "file"))
     assert len(opened(model).search(["harbor"], topk=3)[0]) == 3
 
 

@@ -34,7 +34,7 @@ def write_lines(file: Path, rows: list[Any]) -> None:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with questions in both forms, and passages."""
     monkeypatch.setenv("AGENTGYM_SEARCH_DATA", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "cache"))
     write_lines(tmp_path / "corpus.jsonl", PASSAGES)
     write_lines(tmp_path / "dev.jsonl", QUESTIONS)
     prepared = [

@@ -22,13 +22,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_server import running
 
 from agentgym.env import find_spec
 from agentgym.envs.search.corpus import ListCorpus, Passage
-from agentgym.envs.search.retrievers import Hit, Retriever, cache_folder, make_plugin
+from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin
 from agentgym.envs.search.retrievers.bm25 import Bm25s
 from agentgym.envs.search.retrievers.http import HttpRetriever
-from agentgym.envs.search.server import SearchServer, running
+from agentgym.envs.search.server import SearchServer
 from agentgym.envs.search.tasks import load_panel
 from agentgym.envs.search.world import load_world
 from agentgym.errors import EnvError, UsageError
@@ -46,8 +47,8 @@ WORDS = ["harbor", "silent", "mara", "holt", "novel", "town"]
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache directory for this test alone."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "agentgym" / "search"
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "search"
 
 
 def corpus_of(*texts: str) -> ListCorpus:
@@ -136,17 +137,8 @@ def test_a_cache_that_cannot_be_written_costs_no_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "file"))
     assert ids(opened().search(["old harbor"], topk=1)[0]) == ["p1"]
-
-
-def test_the_cache_is_where_the_specification_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative/path")
-    assert cache_folder() == Path.home() / ".cache" / "agentgym" / "search"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "agentgym" / "search"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache_folder() == Path("/somewhere/agentgym/search")
 
 
 def client(url: str, deadline_s: float = 10.0) -> Retriever:

@@ -27,8 +27,8 @@ CORPUS = ListCorpus(
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache directory for this test alone."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "agentgym" / "search"
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "search"
 
 
 def opened(corpus: Any = CORPUS) -> Retriever:
@@ -80,7 +80,7 @@ def test_an_index_that_cannot_be_stored_is_an_infrastructure_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path / "file"))
     with pytest.raises(EnvError, match="index '.*tantivy.*': "):
         opened()
 

@@ -64,6 +64,7 @@ STEP_ROW: dict[str, Any] = {
 WARM_START: dict[str, Any] = {
     "phase": "warm_start",
     "demonstrations": 94,
+    "failed": 0,
     "mistakes": 0.3,
     "updates": 40,
     "tokens_per_episode": 51.7,
@@ -169,12 +170,14 @@ def test_published_games_are_called_nothing_else(tmp_path: Path) -> None:
 
 def test_the_control_is_reported_when_there_was_one(tmp_path: Path) -> None:
     control = {
-        "phase": "control", "success": 0.25, "updates": 9, "seconds": 16.0,
+        **WARM_START,
+        "phase": "control", "failed": 2, "success": 0.25, "updates": 9, "seconds": 16.0,
         "gain": 0.1, "gain_ci95": [0.05, 0.15],
     }  # fmt: skip
     content = report.write(run_folder(tmp_path, rows=[*ROWS, control]))
     assert content["control"] == control
     text = (tmp_path / "report.md").read_text()
+    assert "on 94 demonstrations (2 more were lost to errors of the environment): " in text
     assert "success 25.0% sampled; RL minus control +10.0 points [+5.0, +15.0]." in text
 
 

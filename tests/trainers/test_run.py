@@ -378,3 +378,5 @@ def test_ctrl_c_in_the_control_leaves_the_run_finished_without_one(
     result = train(recipe, out=tmp_path / "run", control=True, resume=True)
     assert result.report is not None
     assert result.report["control"]["updates"] > 0
+    assert result.report["control"]["failed"] == 0
+    assert f"control: {result.report['control']['demonstrations']} demon" in capsys.readouterr().out

@@ -120,7 +120,9 @@ def test_the_template_frames_messages_and_leaves_the_system_out() -> None:
 
 def test_weights_follow_from_the_seed_alone() -> None:
     state = torch.random.get_rng_state()
-    first, again, other = (tiny.build_model(tiny_tokenizer(), seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        tiny.build_model(tiny_tokenizer(), tiny.Size(), seed=seed) for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.random.get_rng_state(), state)
     weights = [model.model.layers[0].mlp.up_proj.weight for model in (first, again, other)]
     assert torch.equal(weights[0], weights[1])
@@ -128,7 +130,7 @@ def test_weights_follow_from_the_seed_alone() -> None:
 
 
 def test_the_default_model_is_of_the_promised_size() -> None:
-    model = tiny.build_model(tiny_tokenizer(), seed=0)
+    model = tiny.build_model(tiny_tokenizer(), tiny.Size(), seed=0)
     assert 0.5e6 < sum(parameter.numel() for parameter in model.parameters()) < 1.5e6
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -79,13 +77,3 @@ def open_retriever(plugin: RetrieverPlugin, name: str, corpus: Callable[[], Corp
     if key not in _opened:
         _opened[key] = plugin(corpus)
     return _opened[key]
-
-
-def cache_folder() -> Path:
-    """Where built indexes are kept: `agentgym/search` in the user's cache directory.
-
-    That is `$XDG_CACHE_HOME` where it is an absolute path, as its specification asks, else
-    `~/.cache`.
-    """
-    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (chosen if chosen.is_absolute() else Path.home() / ".cache") / "agentgym" / "search"

@@ -12,8 +12,9 @@ import bm25s
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentgym.cache import cache_folder
 from agentgym.envs.search.corpus import Corpus
-from agentgym.envs.search.retrievers import Hit, cache_folder
+from agentgym.envs.search.retrievers import Hit
 from agentgym.envs.search.retrievers.ranking import best_rows
 from agentgym.envs.search.retrievers.stored import stored
 from agentgym.envs.search.retrievers.words import words
@@ -46,7 +47,7 @@ class Bm25s(BaseModel):
     def open(self, corpus: Corpus) -> Bm25sRetriever:
         """The stored index of the corpus, or a new one."""
         name = f"bm25s-{FORMAT}-{bm25s.__version__}-{corpus.hash}-{self.k1:g}-{self.b:g}"
-        folder = cache_folder() / name
+        folder = cache_folder() / "search" / name
         index = _load(folder)
         if index is None:
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one

@@ -17,8 +17,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModel, AutoTokenizer
 
+from agentgym.cache import cache_folder
 from agentgym.envs.search.corpus import HASH_DIGITS, Corpus
-from agentgym.envs.search.retrievers import Hit, cache_folder
+from agentgym.envs.search.retrievers import Hit
 from agentgym.envs.search.retrievers.ranking import best_rows
 from agentgym.envs.search.retrievers.stored import stored
 from agentgym.errors import EnvError, UsageError, boundary
@@ -136,7 +137,7 @@ class DenseRetriever:
 
 def open_vectors(encoder: Encoder, corpus: Corpus) -> Vectors:
     """The stored embeddings of the corpus `[P, D]`, or new ones."""
-    folder = cache_folder() / f"dense-{FORMAT}-{corpus.hash}-{encoder.hash()}"
+    folder = cache_folder() / "search" / f"dense-{FORMAT}-{corpus.hash}-{encoder.hash()}"
     vectors = _load(folder / FILE)
     if vectors is None:
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one

@@ -13,8 +13,9 @@ from typing import Any
 import tantivy
 from pydantic import BaseModel, ConfigDict
 
+from agentgym.cache import cache_folder
 from agentgym.envs.search.corpus import Corpus, Passage
-from agentgym.envs.search.retrievers import Hit, cache_folder
+from agentgym.envs.search.retrievers import Hit
 from agentgym.envs.search.retrievers.stored import stored
 from agentgym.envs.search.retrievers.words import words
 from agentgym.errors import EnvError, boundary
@@ -51,7 +52,8 @@ class Tantivy(BaseModel):
 
     def open(self, corpus: Corpus) -> TantivyRetriever:
         """The stored index of the corpus, or a new one."""
-        folder = cache_folder() / f"tantivy-{FORMAT}-{metadata.version('tantivy')}-{corpus.hash}"
+        name = f"tantivy-{FORMAT}-{metadata.version('tantivy')}-{corpus.hash}"
+        folder = cache_folder() / "search" / name
         with boundary(EnvError, f"index '{folder}'"):
             if not _is_sound(folder):
                 shutil.rmtree(folder, ignore_errors=True)

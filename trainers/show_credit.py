@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from agentgym import store
 from agentgym.commands import print_json, show_table
 from agentgym.errors import UsageError
-from agentgym.registry import load
 from agentgym.replay import printable
+from agentgym.trainers import offline
+from agentgym.trainers.credit.layout import FloatArray
+from agentgym.trainers.graph_data import Edge, GraphData, Node
+from agentgym.trainers.offline import Comparison, Scheme
 
-OFFLINE = "agentgym.trainers.offline"
 NEGLIGIBLE = 1e-9
 """A smaller advantage is no advantage; it is rounding."""
 WIDTH, STATE_WIDTH = 40, 80
@@ -24,6 +26,7 @@ GRAPH_ROWS = 60
 """Nodes and edges to show; JSON has all."""
 TOP = 10
 """Disagreements to show."""
+Visited = TypeVar("Visited", Node, Edge)
 
 
 def credit(
@@ -39,12 +42,11 @@ def credit(
     if compare and (name or settings):
         raise UsageError("--compare takes names alone; --set goes with --with")
     run = store.open(folder)
-    recipe = load(f"{OFFLINE}:read_recipe")(run)
-    parsed = load(f"{OFFLINE}:parse_settings")(settings)
-    make = load(f"{OFFLINE}:make_scheme")
+    recipe = offline.read_recipe(run)
+    parsed = offline.parse_settings(settings)
     names = tuple(compare) or (name or recipe.credit.name,)
-    schemes = [make(recipe, each, parsed) for each in dict.fromkeys(names)]
-    found = load(f"{OFFLINE}:compare")(run, recipe, schemes, step)
+    schemes = [offline.make_scheme(recipe, each, parsed) for each in dict.fromkeys(names)]
+    found = offline.compare(run, recipe, schemes, step)
     if as_json:
         print_json(_as_json(folder, found))
     else:
@@ -52,7 +54,7 @@ def credit(
     return 0
 
 
-def _figures(values: Any, differences: Any) -> dict[str, Any]:
+def _figures(values: FloatArray, differences: FloatArray) -> dict[str, float]:
     """How a scheme's advantages are distributed, and how far from the trainer's they are."""
     return {
         "mean": float(values.mean()) if len(values) else 0.0,
@@ -63,7 +65,7 @@ def _figures(values: Any, differences: Any) -> dict[str, Any]:
     }
 
 
-def _as_json(folder: Path, found: Any) -> dict[str, Any]:
+def _as_json(folder: Path, found: Comparison) -> dict[str, Any]:
     names = found.names
     matrix = found.correlation()
     episodes: dict[tuple[int, int, int], dict[str, list[float]]] = {}
@@ -101,7 +103,7 @@ def _as_json(folder: Path, found: Any) -> dict[str, Any]:
     }
 
 
-def _print(folder: Path, found: Any) -> None:
+def _print(folder: Path, found: Comparison) -> None:
     steps = sorted({place.step for place in found.places})
     span = f"train step {steps[0]}" if len(steps) == 1 else f"train steps {steps[0]} to {steps[-1]}"
     print(f"{span} of {folder}: {len(found.places):,} turns, trained with {_title(found.used)}\n")
@@ -124,7 +126,7 @@ def _print(folder: Path, found: Any) -> None:
         _print_disagreements(folder, found)
 
 
-def _metrics(found: Any) -> list[tuple[str, ...]]:
+def _metrics(found: Comparison) -> list[tuple[str, ...]]:
     names = dict.fromkeys(name for column in found.columns for name in column.metrics)
     return [
         (name, *(f"{c.metrics[name]:.3g}" if name in c.metrics else "" for c in found.columns))
@@ -132,14 +134,14 @@ def _metrics(found: Any) -> list[tuple[str, ...]]:
     ]
 
 
-def _correlation_rows(found: Any) -> list[tuple[str, ...]]:
+def _correlation_rows(found: Comparison) -> list[tuple[str, ...]]:
     return [
         (name, *("-" if value is None else f"{value:+.3f}" for value in row))
         for name, row in zip(found.names, found.correlation(), strict=True)
     ]
 
 
-def _print_disagreements(folder: Path, found: Any) -> None:
+def _print_disagreements(folder: Path, found: Comparison) -> None:
     entries = found.disagreements(TOP)
     if not entries:
         print("\nthey agree on every turn, up to their unit")
@@ -160,7 +162,7 @@ def _print_disagreements(folder: Path, found: Any) -> None:
     )
 
 
-def _title(scheme: Any) -> str:
+def _title(scheme: Scheme) -> str:
     settings = " ".join(f"{key}={value}" for key, value in scheme.settings.items())
     return f"{scheme.name} {settings}".strip()
 
@@ -180,11 +182,11 @@ def graph(
 ) -> int:
     """The graph that a scheme sees in one group."""
     run = store.open(folder)
-    recipe = load(f"{OFFLINE}:read_recipe")(run)
-    parsed = load(f"{OFFLINE}:parse_settings")(settings)
-    scheme = load(f"{OFFLINE}:make_scheme")(recipe, name or recipe.credit.name, parsed)
-    number = load(f"{OFFLINE}:steps_of")(run, step)[-1]
-    data, metrics, task = load(f"{OFFLINE}:graph_of")(run, recipe, scheme, number, group)
+    recipe = offline.read_recipe(run)
+    parsed = offline.parse_settings(settings)
+    scheme = offline.make_scheme(recipe, name or recipe.credit.name, parsed)
+    number = offline.steps_of(run, step)[-1]
+    data, metrics, task = offline.graph_of(run, recipe, scheme, number, group)
     if as_json:
         head = {"run": str(folder), "step": number, "group": group, "task_id": task}
         named = {"scheme": scheme.name, "settings": dict(scheme.settings), "metrics": metrics}
@@ -197,7 +199,7 @@ def graph(
     return 0
 
 
-def _print_graph(data: Any) -> None:
+def _print_graph(data: GraphData) -> None:
     show_table(
         ("node", "visits", "members", "score", "advantage", "state"),
         [
@@ -222,7 +224,7 @@ def _print_graph(data: Any) -> None:
     print()
 
 
-def _most_visited(items: Sequence[Any]) -> list[Any]:
+def _most_visited(items: Sequence[Visited]) -> list[Visited]:
     return sorted(items, key=lambda item: (-item.visits, item.id))[:GRAPH_ROWS]
 
 
