@@ -284,12 +284,12 @@ def apart(worked: Group) -> Group:
         *(
             replace(
                 member,
-                first=replace(member.first, key=f"{m}"),
+                first=replace(member.first, key=f"{m}", state=f"{m}"),
                 turns=tuple(
                     replace(
                         t,
                         action=None if t.action is None else f"{m}/{k}",
-                        observation=replace(t.observation, key=f"{m}/{k}"),
+                        observation=replace(t.observation, key=f"{m}/{k}", state=f"{m}/{k}"),
                     )
                     for k, t in enumerate(member.turns)
                 ),
