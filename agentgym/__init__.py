@@ -1,6 +1,6 @@
 """agentgym: the gym and trainer for language-model agents that act over many turns."""
 
-from agentgym.env import TurnEnv, find_spec, make, register, register_builtin
+from agentgym.env import SeededEnv, TurnEnv, find_spec, make, register, register_builtin
 from agentgym.errors import AgentGymError, UsageError
 from agentgym.panel import Panel
 from agentgym.types import (
@@ -22,6 +22,7 @@ __all__ = [
     "Outcome",
     "Panel",
     "Parsed",
+    "SeededEnv",
     "Status",
     "Task",
     "Turn",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import gymnasium
@@ -120,6 +121,33 @@ class TurnEnv(gymnasium.Env[Observation, str]):
         if not isinstance(task, Task):
             raise UsageError(f"options['task'] must be a Task, not {type(task).__name__}")
         return task
+
+
+class SeededEnv(TurnEnv):
+    """A `TurnEnv` whose tasks are seeds and nothing else, so that it needs no panel of its own.
+
+    `reset` calls `pick_task`, then draws its task from `self.np_random`. Where few tasks can be
+    drawn, an unseen seed draws what training has seen.
+    """
+
+    seeds: ClassVar[Mapping[str, range]] = {
+        "gen1/train": range(1000),
+        "gen1/unseen": range(1000, 1100),
+    }
+    """The seeds of each split."""
+
+    @classmethod
+    def panel(cls, split: str) -> Panel:
+        """One task a seed."""
+        if split not in cls.seeds:
+            raise unknown("split", split, cls.seeds)
+        tasks = tuple(Task(id=str(seed), split=split, seed=seed) for seed in cls.seeds[split])
+        return Panel(name=split, env=f"{cls.__module__}:{cls.__qualname__}", tasks=tasks)
+
+    @classmethod
+    def splits(cls) -> tuple[str, ...]:
+        """The names of `seeds`."""
+        return tuple(cls.seeds)
 
 
 class ExpertDemonstrator:

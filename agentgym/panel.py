@@ -21,7 +21,7 @@ class Panel:
 
     name: str
     env: str
-    """The Gymnasium id, version included."""
+    """The Gymnasium id, version included, or `module:Class`."""
     tasks: tuple[Task, ...]
 
     def __post_init__(self) -> None:

@@ -56,6 +56,13 @@ def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
+def test_the_readmes_own_environment_keeps_the_contract(tmp_path: Path) -> None:
+    (code,) = (text for kind, text in BLOCKS if kind == "python")
+    (tmp_path / "own.py").write_text(code.partition("\nregister(")[0], encoding="utf-8")
+    done = run(["agentgym", "check", "own:Safe"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
 def test_every_python_block_of_the_readme_runs(code: str, tmp_path: Path) -> None:
