@@ -23,6 +23,7 @@ _SEEN = re.compile(rf"(?:On the ({_NAME})|The ({_NAME}) is open\. In it), you se
 _SHUT = re.compile(rf"The ({_NAME}) is closed\.|You close the ({_NAME})\.")
 _TAKEN = re.compile(rf"You pick up the ({_NAME}) from the ({_NAME})\.")
 _MOVED = re.compile(rf"You move the ({_NAME}) to the ({_NAME})\.")
+_LIT = re.compile(rf"You turn on the ({_NAME})\.")
 _TREATED = re.compile(rf"You (clean|heat|cool) the ({_NAME}) using the {_NAME}\.")
 
 
@@ -73,7 +74,7 @@ class Doings:
 
     Source: GraphGPO's released code makes two observations of ALFWorld one state if, besides their
     texts and commands, the place, the held item, and what was moved so far are equal; here also
-    what was cleaned, heated or cooled.
+    what was cleaned, heated, cooled or switched on, since goals ask for it.
     """
 
     place: str = "the start"
@@ -82,6 +83,8 @@ class Doings:
     """Item -> where it was last put."""
     treated: dict[tuple[str, str], str] = field(default_factory=dict)
     """(item, "clean" or "temperature") -> the last treatment of that kind."""
+    lit: set[str] = field(default_factory=set)
+    """Lamps that are on; none can be switched off."""
 
     def read(self, answer: str) -> None:
         """Follow the answer to a command."""
@@ -94,10 +97,12 @@ class Doings:
             self.moved[match[1]] = match[2]
         elif match := _TREATED.match(answer):
             self.treated[match[2], "clean" if match[1] == "clean" else "temperature"] = match[1]
+        elif match := _LIT.match(answer):
+            self.lit.add(match[1])
 
     def __str__(self) -> str:
         moved = (f"{item} to {place}" for item, place in sorted(self.moved.items()))
         treated = (f"{verb} {item}" for (item, _), verb in sorted(self.treated.items()))
-        return "; ".join(
-            [f"at {self.place}", f"holding {self.held or 'nothing'}", *moved, *treated]
-        )
+        lit = (f"{lamp} on" for lamp in sorted(self.lit))
+        holding = f"holding {self.held or 'nothing'}"
+        return "; ".join([f"at {self.place}", holding, *moved, *treated, *lit])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import gymnasium
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import agentgym  # noqa: F401  registers the environments
 from agentgym.envs.alfworld.engine import NOTHING
 from agentgym.envs.alfworld.env import ALFWorld
+from agentgym.envs.alfworld.house import Goal
 from agentgym.envs.alfworld.prompt import read_command
 from agentgym.envs.alfworld.tasks import load_panel
 from agentgym.errors import UsageError
@@ -119,6 +121,46 @@ def test_the_state_says_what_the_text_leaves_out() -> None:
     item, place = way[-1].removeprefix("take ").split(" from ")
     back = after(*way, f"move {item} to {place}", "jump")
     assert f"holding nothing; {item} to {place};" in back.state
+
+
+def first_task(task_type: str) -> Task:
+    """Of that type."""
+
+    def is_it(task: Task) -> bool:
+        public: Any = task.public
+        return Goal.from_json(public["goal"]).task_type == task_type
+
+    return next(filter(is_it, load_panel("gen1/seen").tasks))
+
+
+@pytest.mark.parametrize("verb", ["clean", "heat", "cool"])
+def test_the_state_remembers_a_treatment(verb: str) -> None:
+    env = ALFWorld()
+    env.reset(options={"task": first_task(f"pick_{verb}_then_place")})
+    while not (command := env.expert_action()).startswith(verb):
+        env.step(command)
+    before, *_ = env.step("jump")
+    env.step(command)
+    after, *_ = env.step("jump")
+    assert (before.key, before.choices) == (after.key, after.choices)
+    assert before.state != after.state
+
+
+def test_the_state_remembers_a_lamp_that_is_on() -> None:
+    env = ALFWorld()
+    seen, _ = env.reset(options={"task": first_task("look_at_obj_in_light")})
+    assert seen.choices is not None
+    for walk in [choice for choice in seen.choices if choice.startswith("go to ")]:
+        seen, *_ = env.step(walk)
+        assert seen.choices is not None
+        lamps = [choice for choice in seen.choices if choice.startswith("use ")]
+        if lamps:
+            break
+    before, *_ = env.step("jump")
+    env.step(lamps[0])
+    after, *_ = env.step("jump")
+    assert (before.key, before.choices) == (after.key, after.choices)
+    assert before.state != after.state
 
 
 def test_the_turn_limit_is_fifty() -> None:
