@@ -49,37 +49,45 @@ class Windows:
         Args:
             action_keys: what makes two actions of a group equal; None: their text.
         """
+        looked: list[int] = []
+        root: list[int] = []
+        # Of each number in turn: the number of what looks the same, its action, and whether whole.
         pair: list[int] = []
         action: list[int] = []
-        root: list[int] = []
-        cut: list[int] = []
+        whole: list[bool] = []
         fresh = count()
         for group in groups:
-            number: defaultdict[tuple[Hashable, str | None, str], int] = defaultdict(fresh.__next__)
-            act: defaultdict[tuple[Hashable, str | None], int] = defaultdict(count().__next__)
+            # With `finish`, so that each turn is looked at once; there are many more turns.
+            number: defaultdict[tuple[Hashable, str | None, str, str | None], int]
+            number = defaultdict(fresh.__next__)
             same = _same_actions(group, action_keys) if action_keys else None
             for member in group.members:
                 first, turns = member.episode.first, member.episode.turns
                 assert first is not None, f"{member.episode.id} is valid but has no observation"
-                root.append(number[None, None, first.key])
-                cut += [i for i, turn in enumerate(turns, len(pair)) if turn.finish != "stop"]
+                root.append(number[None, None, first.key, None])
                 if same is None:
-                    pair += [number[t.action, t.invalid, t.observation.key] for t in turns]
+                    looked += [
+                        number[t.action, t.invalid, t.observation.key, t.finish] for t in turns
+                    ]
                 else:
                     get = same.get
-                    pair += [number[get(t.action), t.invalid, t.observation.key] for t in turns]
-            # Once a pair, in the order of their numbers, not once a turn: there are more turns.
-            action += [act[done, reason] for done, reason, _ in number]
-        mergeable = np.ones(len(pair), dtype=np.bool_)
-        mergeable[cut] = False
+                    looked += [
+                        number[get(t.action), t.invalid, t.observation.key, t.finish] for t in turns
+                    ]
+            act: defaultdict[tuple[Hashable, str | None], int] = defaultdict(count().__next__)
+            alike: dict[tuple[Hashable, str | None, str], int] = {}
+            for (done, reason, seen, finish), value in number.items():
+                pair.append(alike.setdefault((done, reason, seen), value))
+                action.append(act[done, reason])
+                whole.append(finish == "stop")
         # `fromiter` takes a list of ints in half the time of `array`.
-        pairs = np.fromiter(pair, dtype=np.int64, count=len(pair))
+        turns_looked = np.fromiter(looked, dtype=np.int64, count=len(looked))
         return cls(
             layout=layout,
-            pair=pairs,
-            action=np.fromiter(action, dtype=np.int64, count=len(action))[pairs],
+            pair=np.array(pair, dtype=np.int64)[turns_looked],
+            action=np.array(action, dtype=np.int64)[turns_looked],
             root=np.fromiter(root, dtype=np.int64, count=len(root)),
-            mergeable=mergeable,
+            mergeable=np.array(whole, dtype=np.bool_)[turns_looked],
         )
 
     def walk(self, key_window: int) -> tuple[IntArray, IntArray, IntArray]:
