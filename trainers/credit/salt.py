@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.registry import load
+from agentgym.trainers.credit.embedded import Embedded
 from agentgym.trainers.credit.graph import describe, mean_by, merge_rate
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.layout import (
@@ -52,10 +53,10 @@ class Salt(BaseModel):
 
     key_window: int = Field(default=3, ge=1)
     """How many (action, observation) pairs make a state; 3 in the code that follows the paper."""
-    action_keys: str | None = None
-    """For free-form actions, which never repeat word by word: `"module:function"`, which is given
-    the distinct actions of a group and returns a key for each, such as the number of its cluster.
-    The paper compares embeddings there; by which model and threshold, it does not say."""
+    action_keys: Embedded | str | None = None
+    """For free-form actions, which never repeat word by word: the settings of `Embedded`, or
+    `"module:function"`, which is given the distinct actions of a group and returns a key for each,
+    such as the number of its cluster."""
     base: Base = "grpo_sample"
     """The outcome advantage to start from; the paper uses GRPO and RLOO. "mean" only centres."""
     eps: float = Field(default=1e-6, ge=0)
@@ -72,7 +73,8 @@ class Salt(BaseModel):
 
     def windows(self, groups: Sequence[ScoredGroup]) -> Windows:
         """The graphs that the scheme looks at."""
-        alike = load(self.action_keys) if self.action_keys else None
+        keys = self.action_keys
+        alike = load(keys) if isinstance(keys, str) else keys
         return Windows.of(groups, Layout.of(groups), action_keys=alike)
 
     def __call__(self, groups: Sequence[ScoredGroup]) -> Credited:

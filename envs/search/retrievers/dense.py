@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from transformers import AutoModel, AutoTokenizer
 
 from agentgym.cache import cache_folder
-from agentgym.envs.search.corpus import HASH_DIGITS, Corpus
+from agentgym.envs.search.corpus import Corpus
 from agentgym.envs.search.retrievers import Hit
 from agentgym.envs.search.retrievers.ranking import best_rows
 from agentgym.envs.search.retrievers.stored import stored
 from agentgym.errors import EnvError, UsageError, boundary
+from agentgym.registry import load
 
 FORMAT = 1
 """Rises when the same corpus, model and settings give another index."""
@@ -58,57 +54,22 @@ class Dense(BaseModel):
         Raises:
             UsageError: the model cannot be loaded.
         """
+        load_encoder = load("agentgym.trainers.encoder:load_encoder")
         with boundary(UsageError, f"cannot load the encoder '{self.model}'"):
-            encoder = Encoder.load(self.model, max_tokens=self.max_tokens, device=self.device)
+            encoder = load_encoder(self.model, max_tokens=self.max_tokens, device=self.device)
         return DenseRetriever(encoder, corpus())
 
 
-class Encoder:
-    """Texts to unit vectors."""
-
-    def __init__(self, model: Any, tokenizer: Any, *, max_tokens: int) -> None:
-        self._model = model
-        self._tokenizer = tokenizer
-        self._max_tokens = max_tokens
-        self._lock = Lock()  # a fast tokenizer may not be called by two threads at once
-
-    @classmethod
-    def load(cls, name: str, *, max_tokens: int, device: str) -> Encoder:
-        """The encoder of a model folder or hub name."""
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModel.from_pretrained(name, dtype=torch.float32).to(device).eval()
-        return cls(model, tokenizer, max_tokens=max_tokens)
+class Encoder(Protocol):
+    """Texts to unit vectors: the trainers' encoder, which is a model."""
 
     def hash(self) -> str:
-        """Of all that embeddings depend on: weights, architecture, tokenizer, length."""
-        digest = hashlib.sha256(self._model.config.to_json_string().encode())
-        for name, tensor in sorted(self._model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy())
-        # Its state of padding and cutting is that of the last call.
-        tokenizer = json.loads(self._tokenizer.backend_tokenizer.to_str())
-        tokenizer |= {"padding": None, "truncation": self._max_tokens}
-        digest.update(json.dumps(tokenizer, sort_keys=True).encode())
-        return digest.hexdigest()[:HASH_DIGITS]
+        """Of all that the vectors depend on."""
+        ...
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
-        """The embeddings `[len(texts), D]`, each of length 1: inner products are cosines."""
-        # Lone surrogates, which JSON may hold, are no text to a tokenizer.
-        clean = [text.encode("utf-8", "replace").decode() for text in texts]
-        with self._lock, torch.inference_mode():
-            batch = self._tokenizer(
-                clean,
-                padding=True,
-                truncation=True,
-                max_length=self._max_tokens,
-                return_tensors="pt",
-            ).to(self._model.device)
-            hidden_BLD = self._model(**batch).last_hidden_state
-            mask_BL1 = batch["attention_mask"].unsqueeze(-1).to(hidden_BLD.dtype)
-            # Divided by the number of real tokens: padding takes no part.
-            mean_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
-            vectors: Vectors = torch.nn.functional.normalize(mean_BD, dim=-1).cpu().numpy()
-        return vectors
+        """`[len(texts), D]`."""
+        ...
 
 
 class DenseRetriever:
