@@ -82,7 +82,7 @@ lint: setup
 	$(BIN)/mypy
 
 test: setup-test lint
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py tests/core/test_checker.py \
 	  -k 'alfworld_real or TextWorld'
 
