@@ -19,7 +19,7 @@ import transformers
 from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
 from agentgym.panel import Panel
-from agentgym.trainers import checkpoint, config, report, run_folder
+from agentgym.trainers import checkpoint, config, lost, report, run_folder
 from agentgym.trainers.build import (
     Panels,
     check_recipe,
@@ -37,6 +37,7 @@ from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
+from agentgym.trainers.report_text import headline
 from agentgym.trainers.rewards import Reward
 from agentgym.trainers.step import Trainer, train_step
 from agentgym.trainers.stop import Stop, Stopped, stoppable
@@ -58,11 +59,8 @@ class RunResult:
             if not any((self.folder / "checkpoints").glob("step-*")):
                 what = "stopped in the warm start; --resume begins it anew"
             return f"{what} (run in {self.folder})"
-        before, after = self.report["before"]["success"], self.report["after"]["success"]
-        low, high = self.report["gain_ci95"]
         return (
-            f"success {before:.1%} before RL, {after:.1%} after: "
-            f"{100 * self.report['gain']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]\n"
+            f"{headline(self.report)}\n"
             f"report: {self.folder / 'report.md'}\n"
             f"read an episode: agentgym replay {self.folder}"
         )
@@ -90,6 +88,7 @@ def train(
     Raises:
         UsageError: an unknown name or a bad value, or the folder exists.
         FidelityError: a threshold of the fidelity report was passed.
+        NoEpisodeError: an evaluation or a train step has no valid episode.
     """
     if isinstance(recipe, str):
         name, resolved = Path(recipe).stem, config.resolve(recipe, overrides)
@@ -257,7 +256,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
             done = step + 1
             if world.leads:
                 path = folder / "episodes" / f"step-{step:06d}.parquet"
-                store.write_episodes(path, (e for g in result.groups for e in g.episodes))
+                lost.store_groups(result.groups, path, what=f"train step {step}")
                 run_folder.note(folder, {"step": step, **result.metrics})
                 if done % recipe.train.checkpoint_every == 0 or done == steps:
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
@@ -297,7 +296,8 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
     ):
         groups = evaluate(trainer.pool, player, panel, seed=recipe.seed, size=size, world=world)
         if world.leads:
-            store.write_episodes(paths[kind], (e for g in groups for e in g.episodes))
+            what = f"evaluation at step {step}, {kind}"
+            lost.store_groups(groups, paths[kind], what=what)
             note[kind] = figures(groups, panel).success
     if world.leads:
         note["seconds"] = time.monotonic() - began

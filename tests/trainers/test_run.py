@@ -20,7 +20,8 @@ from agentgym.env import env_class
 from agentgym.errors import UsageError, WorkerError
 from agentgym.trainers import config, train
 from agentgym.trainers.config import Recipe
-from agentgym.trainers.report import FidelityError
+from agentgym.trainers.fidelity import FidelityError
+from agentgym.trainers.lost import NoEpisodeError
 from agentgym.trainers.run import RunResult
 from agentgym.types import Episode
 
@@ -297,6 +298,46 @@ def test_a_run_without_a_sound_checkpoint_is_not_begun_anew_unasked(
     recipe = save_recipe(small_recipe(corridor_model, **SHORT), tmp_path)
     line = refuse(capsys, "train", recipe, "--out", copy, "--resume", code=1)
     assert "no sound checkpoint is left; start again with --force" in line
+
+
+@pytest.mark.parametrize(
+    ("env", "what", "file"),
+    [
+        ("CrashingCorridor", "evaluation at step 0, sampled", "eval-000000-sampled"),
+        ("UntrainableCorridor", "train step 0", "step-000000"),
+    ],
+)
+def test_a_run_ends_where_no_episode_is_valid_and_says_what_they_met(
+    corridor_model: Path, tmp_path: Path, env: str, what: str, file: str
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT, env={"id": f"faulty_env:{env}"})
+    folder = tmp_path / "run"
+    with pytest.raises(NoEpisodeError) as found:
+        train(recipe, out=folder)
+    count = sum(len(group.episodes) for group in store.open(folder).groups(file))
+    assert str(found.value) == (
+        f"{what}: not one of {count} episodes is valid; {count} times EnvError: step: "
+        "ZeroDivisionError: division by zero; read one: "
+        f"agentgym replay {folder} --file {file} --group 0 --member 0"
+    )
+    assert not (folder / "report.json").exists()
+
+
+def test_eval_without_a_valid_episode_has_no_figures_and_fails(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = (copy / "config.yaml").read_text()
+    crashing = recipe.replace("agentgym/Corridor-v0", "faulty_env:CrashingCorridor")
+    (copy / "config.yaml").write_text(crashing)
+    assert main(["eval", str(copy), "--tasks", "2", "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert (result["n"], result["num_errors"]) == (0, 2)
+    assert [result[name] for name in ("success", "ci95", "score")] == [None] * 3
+    assert result["by_type"] == {"all": None}
+    assert main(["eval", str(copy), "--tasks", "2"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2].startswith("lost: 2 times EnvError: step: ZeroDivisionError: division by zero;")
+    assert said[-1] == "no success to report: not one of 2 episodes is valid"
 
 
 @pytest.fixture
