@@ -14,7 +14,7 @@ from agentgym import store
 from agentgym.env import env_class
 from agentgym.errors import StoreError, UsageError
 from agentgym.store import Run
-from agentgym.trainers import checkpoint, config, evaluate, lost
+from agentgym.trainers import checkpoint, config, evaluate, lost, run_folder
 from agentgym.trainers.build import load_policy, make_agent, make_pool
 from agentgym.trainers.evaluate import figures
 from agentgym.trainers.world import World
@@ -43,6 +43,7 @@ def judge(
     if not path.is_file():
         raise UsageError(f"'{run.folder}' holds no run: it has no config.yaml")
     recipe = config.validate(config.read_recipe(str(path)))
+    run_folder.recall_env(run.folder)
     found, complaints = checkpoint.find_latest(run.folder)
     for complaint in complaints:
         print(f"skipped a damaged checkpoint: {complaint}", file=sys.stderr)

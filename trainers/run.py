@@ -17,6 +17,7 @@ import torch
 import transformers
 
 from agentgym import registry, store
+from agentgym.env import refuse_recalled
 from agentgym.errors import StoreError, UsageError
 from agentgym.panel import Panel
 from agentgym.trainers import checkpoint, config, lost, report, run_folder
@@ -80,16 +81,18 @@ def train(
     Args:
         recipe: the name of one that ships, the path of a YAML file, or a `Recipe`.
         out: the run's folder; default `runs/NAME`.
-        resume: go on with what the folder holds.
+        resume: go on with what the folder holds, by the same recipe; `train.steps` may be more.
         force: delete what the folder holds.
         control: also go on imitating from the warm start for as long as RL took.
         overrides: sections of the recipe, such as `train={"steps": 20}`.
 
     Raises:
-        UsageError: an unknown name or a bad value, or the folder exists.
+        UsageError: an unknown name or a bad value, or the folder exists, or holds another
+            recipe's run.
         FidelityError: a threshold of the fidelity report was passed.
         NoEpisodeError: an evaluation or a train step has no valid episode.
     """
+    refuse_recalled()
     if isinstance(recipe, str):
         name, resolved = Path(recipe).stem, config.resolve(recipe, overrides)
     else:
@@ -97,9 +100,9 @@ def train(
         resolved = config.validate(config.merge(recipe.model_dump(mode="json"), overrides))
     folder = Path(out) if out is not None else Path("runs") / name
     stored = run_folder.find_stored(folder, resume=resume, force=force)
-    if stored not in (None, resolved):
-        say(f"going on with the recipe in {folder / 'config.yaml'}; other options are ignored")
-    resolved = stored or resolved
+    if stored is not None:
+        resolved = run_folder.go_on(folder, stored, resolved)
+        run_folder.recall_env(folder)
     check_recipe(resolved)
     if control and resolved.warm_start is None:
         raise UsageError("--control goes on with the warm start, and this recipe has none")
@@ -108,7 +111,8 @@ def train(
     done = _find_report(folder)
     if done is None or (control and done["control"] is None):
         device = choose_device(resolved)
-        launch(resolved.processes, device, _work, resolved, folder, control)
+        with run_folder.given_up(folder, resolved):
+            launch(resolved.processes, device, _work, resolved, folder, control)
         done = _find_report(folder)
     if done is not None:
         report.check(done)
@@ -121,6 +125,7 @@ def _find_report(folder: Path) -> dict[str, Any] | None:
 
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
+    run_folder.recall_env(folder)
     torch.manual_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()
     panels = Panels.load(recipe)

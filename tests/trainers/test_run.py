@@ -115,17 +115,52 @@ def test_metrics_have_a_row_a_step_and_the_report_is_their_sum(finished: RunResu
 
 
 def test_a_finished_run_is_given_back_and_not_run_again(
-    finished: RunResult, corridor_model: Path, capsys: pytest.CaptureFixture[str]
+    finished: RunResult, corridor_model: Path
 ) -> None:
     before = (finished.folder / "report.json").stat().st_mtime_ns
     again = train(small_recipe(corridor_model, **SHORT), out=finished.folder, resume=True)
     assert again == finished
-    other = train(small_recipe(corridor_model), out=finished.folder, resume=True)
-    assert other == finished
-    assert "going on with the recipe in" in capsys.readouterr().out
+    renamed = small_recipe(corridor_model, **SHORT, title="called something else")
+    assert train(renamed, out=finished.folder, resume=True) == finished
     assert (finished.folder / "report.json").stat().st_mtime_ns == before
     with pytest.raises(UsageError, match="already holds a run; --resume"):
         train(small_recipe(corridor_model, **SHORT), out=finished.folder)
+
+
+def test_to_resume_by_another_recipe_is_refused_by_name(
+    finished: RunResult, corridor_model: Path
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT)
+    with pytest.raises(UsageError, match="--resume goes on with a run and --force deletes it"):
+        train(recipe, out=finished.folder, resume=True, force=True)
+    told = "train.lr is 0.001, not 0.5; credit.name is salt, not grpo; .* choose another folder"
+    with pytest.raises(UsageError, match=told):
+        train(recipe, out=finished.folder, resume=True, train={"lr": 0.5}, credit={"name": "grpo"})
+    with pytest.raises(UsageError, match="rewards.overlong.weight is not set, not 1.0; "):
+        train(recipe, out=finished.folder, resume=True, rewards={"overlong": {"into": "outcome"}})
+    with pytest.raises(UsageError, match="train.steps is 2, not 1; "):
+        train(recipe, out=finished.folder, resume=True, train={"steps": 1})
+    assert store.open(finished.folder).report() == finished.report
+
+
+def test_a_finished_run_goes_on_to_more_steps_as_if_it_had_been_begun_with_them(
+    copy: Path, corridor_model: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT)
+    longer = {"steps": 3}
+    grown = train(recipe, out=copy, resume=True, train=longer).report
+    whole = train(recipe, out=tmp_path / "whole", train=longer).report
+    assert grown is not None
+    assert whole is not None
+    for part in ("before", "after", "gain_ci95", "fidelity", "greedy"):
+        assert grown[part] == whole[part]
+    weights = "checkpoints/step-000003/model.safetensors"
+    assert (copy / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+    falling = small_recipe(corridor_model, **SHORT, fidelity={"max_infra_errors": 1.0})
+    falling = config.validate(config.merge(falling.model_dump(), {"train": {"last_lr_share": 0.5}}))
+    (copy / "config.yaml").write_text(config.dump(falling))
+    with pytest.raises(UsageError, match="train.steps is 2 .* cannot grow: its learning rate fal"):
+        train(falling, out=copy, resume=True, train={"steps": 3})
 
 
 def test_a_lost_report_and_a_damaged_evaluation_are_made_again(
@@ -235,6 +270,7 @@ def test_a_model_that_cannot_play_is_one_line_and_the_folder_stays_free(
     out = tmp_path / "run"
     words = ["train", recipe, "--out", out]
     assert "has no chat template" in refuse(capsys, *words)
+    assert not out.exists()
     resumed = [*words, "--resume"]  # nothing was begun, so the recipe may be put right
     line = refuse(capsys, *resumed, "--model.path", tmp_path / "nowhere")
     assert f"cannot load model '{tmp_path / 'nowhere'}'" in line
