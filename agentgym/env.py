@@ -48,8 +48,8 @@ class Demonstrator(Protocol):
         """The next action."""
         ...
 
-    def mistake(self) -> str:
-        """A plausible wrong action for now."""
+    def mistake(self) -> str | None:
+        """A plausible wrong action for now; None where there is none, and `act` is asked."""
         ...
 
     def observe(self, action: str, observation: Observation) -> None:
@@ -172,9 +172,9 @@ class ExpertDemonstrator:
         """See `Demonstrator.act`."""
         return self._env.expert_action()
 
-    def mistake(self) -> str:
-        """See `Demonstrator.mistake`; without choices there is none, and the expert acts."""
-        return self._random.choice(self._choices) if self._choices else self.act()
+    def mistake(self) -> str | None:
+        """See `Demonstrator.mistake`; without choices there is none."""
+        return self._random.choice(self._choices) if self._choices else None
 
     def observe(self, action: str, observation: Observation) -> None:
         """See `Demonstrator.observe`."""

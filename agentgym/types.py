@@ -118,6 +118,16 @@ class Turn:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemonstratedTurn:
+    """One action of a demonstrator and its answer."""
+
+    action: str
+    is_mistake: bool
+    """Put in place of the right action: shown, never imitated."""
+    observation: Observation
+
+
 class Status(StrEnum):
     """How an episode ended."""
 

@@ -12,6 +12,7 @@ import numpy as np
 from agentgym.env import env_class
 from agentgym.replay import episode_text
 from agentgym.trainers.config import FidelityConfig, Recipe
+from agentgym.trainers.warm_start import WarmStartRecord
 from agentgym.types import Episode, Group
 
 NONE = "-"
@@ -155,26 +156,20 @@ def draw_curve(path: Path, rows: Sequence[Mapping[str, Any]], *, last: int) -> N
     figure.savefig(path)
 
 
-def _warm_start_text(record: Mapping[str, Any] | None) -> str:
-    if record is None:
+def _warm_start_text(row: Mapping[str, Any] | None) -> str:
+    if row is None:
         return ""
+    record = WarmStartRecord.of(row)
     curve = [
-        (point["update"], _loss(point["train_loss"]), _loss(point["held_out_loss"]))
-        for point in record["curve"]
+        (point.update, _loss(point.train_loss), _loss(point.held_out_loss))
+        for point in record.curve
     ]
     return (
-        f"## Warm start\n\n{_demonstrations(record)}, "
-        f"{record['mistakes']:.0%} of the turns replaced by mistakes that are not imitated, "
-        f"{record['updates']} updates, {record['tokens_per_episode']:.0f} tokens an episode. "
+        f"## Warm start\n\n{record.what_was_shown()}, {record.what_went_wrong()}, which are not "
+        f"imitated; {record.updates} updates, {record.tokens_per_episode:.0f} tokens an episode. "
         "Losses in nats per token.\n\n"
         + _table(("update", "training loss", "held-out loss (actions)"), curve)
     )
-
-
-def _demonstrations(record: Mapping[str, Any]) -> str:
-    failed = record["failed"]
-    lost = f" ({failed} more were lost to errors of the environment)" if failed else ""
-    return f"{record['demonstrations']} demonstrations{lost}"
 
 
 def _loss(value: float | None) -> str:
@@ -186,7 +181,8 @@ def _control_text(record: Mapping[str, Any] | None) -> str:
         return ""
     return (
         "## Control\n\nThe same warm start, imitation going on for the same seconds "
-        f"({record['seconds']:.0f}) instead of RL, on {_demonstrations(record)}: success "
+        f"({record['seconds']:.0f}) instead of RL, on "
+        f"{WarmStartRecord.of(record).what_was_shown()}: success "
         f"{_percent(record['success'])} sampled; RL less control {_points_of(record)}."
     )
 

@@ -65,8 +65,12 @@ STEP_ROW: dict[str, Any] = {
 WARM_START: dict[str, Any] = {
     "phase": "warm_start",
     "demonstrations": 94,
+    "played": 94,
+    "lost": 0,
+    "late": 0,
     "failed": 0,
-    "mistakes": 0.3,
+    "mistakes": 0.28,
+    "mistakes_asked": 0.3,
     "updates": 40,
     "tokens_per_episode": 51.7,
     "curve": [{"update": 40, "train_loss": 1.25, "held_out_loss": 1.5}],
@@ -105,10 +109,14 @@ def run_folder(
 
 def test_what_the_warm_start_lost_and_did_not_measure_is_said(tmp_path: Path) -> None:
     unmeasured = {"update": 40, "train_loss": 1.25, "held_out_loss": None}
-    record = {**WARM_START, "failed": 3, "curve": [unmeasured]}
+    dropped = {"played": 104, "failed": 3, "late": 5, "lost": 2}
+    record = {**WARM_START, **dropped, "mistakes": 0.0, "curve": [unmeasured]}
     report.write(run_folder(tmp_path, rows=(record, *ROWS[1:])))
     text = (tmp_path / "report.md").read_text()
-    assert "94 demonstrations (3 more were lost to errors of the environment), 30%" in text
+    assert (
+        "94 of 104 demonstrations won (5 cut by the turn limit, 2 ended without success, 3 lost to "
+        "errors of the environment), 0% of their turns mistakes (30% were asked for, but "
+    ) in text
     assert "| 40 | 1.250 | - |" in text
 
 
@@ -149,7 +157,7 @@ def test_the_report_to_read_has_tables_words_and_three_episodes(tmp_path: Path) 
     assert "sampled, all" not in text
     assert "paired by task" in text
     assert "![learning curve](curve.png)" in text
-    assert "94 demonstrations, 30% of the turns replaced by mistakes that are not imitated" in text
+    assert "94 demonstrations, 28% of their turns mistakes, which are not imitated" in text
     assert "| 40 | 1.250 | 1.500 |" in text
     assert "| trained tokens that are not the sampled ones | 0 | none |" in text
     assert "logprobs, nats | 0.000001 | at most 0.001 |" in text
@@ -175,13 +183,14 @@ def test_published_games_are_called_nothing_else(tmp_path: Path) -> None:
 def test_the_control_is_reported_when_there_was_one(tmp_path: Path) -> None:
     control = {
         **WARM_START,
-        "phase": "control", "failed": 2, "success": 0.25, "updates": 9, "seconds": 16.0,
+        "phase": "control", "played": 96, "failed": 2, "success": 0.25, "updates": 9,
+        "seconds": 16.0,
         "gain": 0.1, "gain_ci95": [0.05, 0.15], "ci95": [0.2, 0.3], "by_type": {"all": 0.25},
     }  # fmt: skip
     content = report.write(run_folder(tmp_path, rows=[*ROWS, control]))
     assert content["control"] == control
     text = (tmp_path / "report.md").read_text()
-    assert "on 94 demonstrations (2 more were lost to errors of the environment): " in text
+    assert "on 94 of 96 demonstrations won (2 lost to errors of the environment): suc" in text
     assert "success 25.0% sampled; RL less control +10.0 points [+5.0, +15.0]." in text
     assert "| success | before RL | after RL | change | control | RL less control |" in text
     assert "| 25.0% [20.0%, 30.0%] | +10.0 points [+5.0, +15.0] |" in text
