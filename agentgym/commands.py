@@ -86,17 +86,23 @@ def evaluate(
     greedy: bool,
     as_json: bool,
 ) -> int:
-    """Play a panel with a run's newest model."""
+    """Play a panel with a run's newest model; 1 when not one episode is valid."""
     run = store.open(folder)
     judge = load("agentgym.trainers.judge:judge")
     result = judge(run, split=split, tasks=tasks, samples=samples, greedy=greedy)
     if as_json:
         print_json(result)
-        return 0
-    low, high = result["ci95"]
+        return 1 if result["success"] is None else 0
     print(f"{result['panel']['name']} {result['panel']['hash']}, {result['n']} tasks")
+    for line in result["errors"]:
+        print(f"lost: {line}")
+    if result["success"] is None:
+        print(f"no success to report: not one of {result['num_errors']} episodes is valid")
+        return 1
+    low, high = result["ci95"]
     print(f"success {result['success']:.1%} [{low:.1%}, {high:.1%}], score {result['score']:.3f}")
-    show_table(("type", "success"), [(k, f"{v:.1%}") for k, v in result["by_type"].items()])
+    by_type = [(k, None if v is None else f"{v:.1%}") for k, v in result["by_type"].items()]
+    show_table(("type", "success"), by_type)
     print(f"read an episode: agentgym replay {folder} --file {result['file']}")
     return 0
 

@@ -14,21 +14,11 @@ from dataclasses import dataclass
 
 from agentgym.errors import AgentGymError, UsageError
 from agentgym.pool import Pool, Seat
-from agentgym.types import Observation, Task
+from agentgym.types import DemonstratedTurn, Observation, Status, Task
 
 HOPELESS = 20
 """So many failures in a row, and not one episode before them that did not fail, end the attempt:
 each may take a worker's start or a deadline."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemonstratedTurn:
-    """One action and its answer."""
-
-    action: str
-    is_mistake: bool
-    """Replaced by a mistake: shown, never imitated."""
-    observation: Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +32,41 @@ class Demonstration:
 
 
 @dataclass(slots=True)
-class Failures:
-    """Demonstrations that were lost because their environment failed."""
+class Tally:
+    """How demonstrations ended."""
 
-    count: int = 0
+    won: int = 0
+    lost: int = 0
+    """Ended by the environment without success."""
+    late: int = 0
+    """Cut by the turn limit without success."""
+    failed: int = 0
+    """Lost because their environment failed."""
     last: str = ""
-    """What the last one died of."""
+    """What the last one that failed died of."""
+    turns: int = 0
+    """Of those that won."""
+    mistakes: int = 0
+    """How many of these turns are mistakes."""
+
+    @property
+    def played(self) -> int:
+        """All of them."""
+        return self.won + self.lost + self.late + self.failed
+
+    def add(self, task: Task, found: Demonstration | Status | AgentGymError) -> None:
+        """Count one."""
+        if isinstance(found, Demonstration):
+            self.won += 1
+            self.turns += len(found.turns)
+            self.mistakes += sum(turn.is_mistake for turn in found.turns)
+        elif isinstance(found, AgentGymError):
+            self.failed += 1
+            self.last = f"task '{task.id}': {found}"
+        elif found is Status.TRUNCATED_TURNS:
+            self.late += 1
+        else:
+            self.lost += 1
 
 
 def demonstrate(
@@ -56,7 +75,7 @@ def demonstrate(
     *,
     seed: int,
     mistakes: float,
-    failures: Failures | None = None,
+    tally: Tally | None = None,
 ) -> Generator[Demonstration, None, None]:
     """One demonstration per task; those that do not end in success are left out.
 
@@ -65,32 +84,31 @@ def demonstrate(
     demonstrations from every pool.
 
     Args:
-        mistakes: share of turns that are replaced by a mistake, in [0, 1).
-        failures: fresh; counts as the iteration goes on.
+        mistakes: share of turns that are replaced by a mistake, in [0, 1), where the demonstrator
+            knows one.
+        tally: fresh; counts as the iteration goes on.
 
     Raises:
         UsageError: the environment has no demonstrator.
     """
-    failures = failures or Failures()
+    tally = tally or Tally()
     chance = random.Random(seed)
     with asyncio.Runner() as runner:
         for number, task in enumerate(tasks):
-            if failures.count == number >= HOPELESS:
+            if tally.failed == number >= HOPELESS:
                 return
             # The demonstrator after a failure is a new one: it must not draw the same again.
-            own_seed = seed + failures.count
+            own_seed = seed + tally.failed
             found = runner.run(_show(pool, task, seed=own_seed, chance=chance, mistakes=mistakes))
-            if isinstance(found, AgentGymError):
-                failures.count += 1
-                failures.last = f"task '{task.id}': {found}"
-            elif found is not None:
+            tally.add(task, found)
+            if isinstance(found, Demonstration):
                 yield found
 
 
 async def _show(
     pool: Pool, task: Task, *, seed: int, chance: random.Random, mistakes: float
-) -> Demonstration | AgentGymError | None:
-    """A demonstration, or what the environment died of; None without success."""
+) -> Demonstration | Status | AgentGymError:
+    """A demonstration, how it ended without success, or what the environment died of."""
     try:
         async with pool.seat() as seat:
             if seat.expert_name is not None:
@@ -102,20 +120,17 @@ async def _show(
 
 async def _play(
     seat: Seat, task: Task, *, seed: int, chance: random.Random, mistakes: float
-) -> Demonstration | None:
-    """One episode to its end."""
+) -> Demonstration | Status:
+    """One episode to its end; how it ended, without success."""
     first = await seat.reset(task, seed=task.seed)
     turns: list[DemonstratedTurn] = []
-    ended = False
-    while not ended:
-        is_mistake = chance.random() < mistakes
-        action, observation, ended = await seat.demonstrate(seed=seed, mistake=is_mistake)
-        turns.append(
-            DemonstratedTurn(action=action, is_mistake=is_mistake, observation=observation)
-        )
+    end: Status | None = None
+    while end is None:
+        turn, end = await seat.demonstrate(seed=seed, mistake=chance.random() < mistakes)
+        turns.append(turn)
     outcome = await seat.outcome()
     if not outcome.success:
-        return None
+        return end
     return Demonstration(
         task_id=task.id, system_prompt=seat.system_prompt, first=first, turns=tuple(turns)
     )

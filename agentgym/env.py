@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from agentgym.errors import UsageError, unknown
+from agentgym.errors import UsageError, boundary, unknown
 from agentgym.panel import Panel
 from agentgym.registry import load
 from agentgym.spaces import ObservationSpace, UnicodeText
@@ -31,6 +33,8 @@ BUILTIN = {
 
 _registered: set[str] = set()
 """What `register` added: Gymnasium's registry also holds environments that take no turns."""
+_recalled: list[str] = []
+"""The module that `recall` is importing."""
 
 
 class Demonstrator(Protocol):
@@ -44,8 +48,8 @@ class Demonstrator(Protocol):
         """The next action."""
         ...
 
-    def mistake(self) -> str:
-        """A plausible wrong action for now."""
+    def mistake(self) -> str | None:
+        """A plausible wrong action for now; None where there is none, and `act` is asked."""
         ...
 
     def observe(self, action: str, observation: Observation) -> None:
@@ -142,7 +146,9 @@ class SeededEnv(TurnEnv):
         if split not in cls.seeds:
             raise unknown("split", split, cls.seeds)
         tasks = tuple(Task(id=str(seed), split=split, seed=seed) for seed in cls.seeds[split])
-        return Panel(name=split, env=f"{cls.__module__}:{cls.__qualname__}", tasks=tasks)
+        # A script's class has one name, whoever asks: the panel's hash depends on it.
+        name = find_name(cls) or f"{cls.__module__}:{cls.__qualname__}"
+        return Panel(name=split, env=name, tasks=tasks)
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
@@ -166,9 +172,9 @@ class ExpertDemonstrator:
         """See `Demonstrator.act`."""
         return self._env.expert_action()
 
-    def mistake(self) -> str:
-        """See `Demonstrator.mistake`; without choices there is none, and the expert acts."""
-        return self._random.choice(self._choices) if self._choices else self.act()
+    def mistake(self) -> str | None:
+        """See `Demonstrator.mistake`; without choices there is none."""
+        return self._random.choice(self._choices) if self._choices else None
 
     def observe(self, action: str, observation: Observation) -> None:
         """See `Demonstrator.observe`."""
@@ -226,6 +232,58 @@ def env_class(env_id: str) -> type[TurnEnv]:
     if not (isinstance(found, type) and issubclass(found, TurnEnv)):
         raise UsageError(f"environment '{env_id}' is not a TurnEnv")
     return found
+
+
+def find_name(entry_point: Any) -> str | None:
+    """The `module:Class` by which another process can import a class; None where there is none.
+
+    A class in a script is found under the script's name, from the script's folder.
+    """
+    if isinstance(entry_point, str):
+        return entry_point
+    module, name = str(entry_point.__module__), str(entry_point.__qualname__)
+    if module == "__main__":
+        main = sys.modules[module]
+        script = Path(getattr(main, "__file__", None) or "")
+        module = main.__spec__.name if main.__spec__ else script.stem
+        if main.__spec__ is None and script.suffix != ".py":
+            return None
+    importable = all(part.isidentifier() for part in module.split("."))
+    return f"{module}:{name}" if importable and name.isidentifier() else None
+
+
+def recall(env_id: str, entry_point: str, *, max_turns: int | None) -> None:
+    """Register an environment as another program did, unless it is registered here already.
+
+    Raises:
+        UsageError: it cannot be imported here, or the module trains as it is imported.
+    """
+    if env_id in gymnasium.registry:
+        return
+    module = entry_point.partition(":")[0]
+    _recalled.append(module)
+    try:
+        with boundary(UsageError, f"'{env_id}': importing '{module}'"):
+            load(entry_point)  # the module may register it itself
+    except UsageError as error:
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        where = f"run this in the folder where '{module.partition('.')[0]}' lies"
+        raise UsageError(f"environment '{env_id}': {error}; {where}") from error
+    finally:
+        _recalled.pop()
+    if env_id not in gymnasium.registry:
+        gymnasium.register(env_id, entry_point=entry_point, max_episode_steps=max_turns)
+        _registered.add(env_id)
+
+
+def refuse_recalled() -> None:
+    """Raise where a module that is only imported for its environment goes on to train."""
+    if _recalled:
+        raise UsageError(
+            f"'{_recalled[-1]}' trains when it is imported; put that under "
+            '`if __name__ == "__main__":`, so that its environment can be imported'
+        )
 
 
 def make(env_id: str, **kwargs: Any) -> gymnasium.Env[Observation, str]:

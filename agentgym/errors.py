@@ -15,6 +15,7 @@ AgentGymError
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,8 @@ from agentgym.types import ErrorInfo
 
 MESSAGE_CHARS = 2000
 """A recorded message is cut to this; an environment may raise megabytes."""
+TRACE_FRAMES = 8
+"""So many frames of a recorded traceback are kept, the last ones."""
 
 
 class AgentGymError(Exception):
@@ -83,9 +86,31 @@ def boundary(error: type[AgentGymError], what: str) -> Iterator[None]:
         raise error(cut(f"{what}: {type(cause).__name__}: {cause}")) from cause
 
 
-def describe(error: BaseException, phase: str) -> ErrorInfo:
-    """The record of an error that ended an episode."""
-    return ErrorInfo(type=type(error).__name__, phase=phase, message=cut(str(error)))
+def trace_of(error: BaseException) -> str:
+    """The last frames of what an error of ours was made from; "" for one that is ours alone.
+
+    A note on the error is the trace of one that was raised in another process.
+    """
+    notes: list[str] = getattr(error, "__notes__", [])
+    if notes:
+        return notes[0]
+    cause = error.__cause__
+    if cause is None:
+        return ""
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return cut("".join(traceback.format_tb(cause.__traceback__, limit=-TRACE_FRAMES)).rstrip())
+
+
+def describe(error: BaseException, phase: str, *, action: str | None = None) -> ErrorInfo:
+    """The record of an error that ended an episode; see `ErrorInfo` for `action`."""
+    return ErrorInfo(
+        type=type(error).__name__,
+        phase=phase,
+        message=cut(str(error)),
+        action=action,
+        trace=trace_of(error),
+    )
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -16,7 +16,15 @@ from gymnasium.wrappers import TimeLimit
 
 from agentgym.env import Demonstrator, TurnEnv
 from agentgym.errors import AgentGymError, EnvError, ScoreError, UsageError, cut
-from agentgym.types import Observation, Outcome, Parsed, Reply, Task
+from agentgym.types import (
+    DemonstratedTurn,
+    Observation,
+    Outcome,
+    Parsed,
+    Reply,
+    Status,
+    Task,
+)
 
 T = TypeVar("T")
 
@@ -97,15 +105,15 @@ class GuardedEnv:
             parsed=parsed,
         )
 
-    def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+    def demonstrate(self, *, seed: int, mistake: bool) -> tuple[DemonstratedTurn, Status | None]:
         """Let the environment's demonstrator act, which takes all turns of its episodes.
 
         Args:
             seed: of the demonstrator; the next one with this seed is the same, going on.
-            mistake: it makes a plausible mistake.
+            mistake: it makes a plausible mistake, if it knows one.
 
         Returns:
-            What it wrote, the answer, and whether the episode is over.
+            The turn, and how the episode ended, before it is graded; None while it goes on.
 
         Raises:
             UsageError: the episode is over, or none was begun.
@@ -113,12 +121,15 @@ class GuardedEnv:
         self._refuse_over("demonstrate")
         with self._attributed("demonstrate"):
             demonstrator = self._find_demonstrator(seed)
-            text = demonstrator.mistake() if mistake else demonstrator.act()
+            wrong = demonstrator.mistake() if mistake else None
+            text = demonstrator.act() if wrong is None else wrong
             expect(text, str, "demonstrate: action")
             observation, _, terminated, truncated, _ = self._env.step(text)
             demonstrator.observe(text, observation)
         self._over = terminated or truncated
-        return text, observation, self._over
+        end = Status.FAILURE if terminated else Status.TRUNCATED_TURNS if truncated else None
+        turn = DemonstratedTurn(action=text, is_mistake=wrong is not None, observation=observation)
+        return turn, end
 
     def _refuse_over(self, phase: str) -> None:
         if self._over:

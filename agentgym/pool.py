@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from agentgym.env import find_spec
 from agentgym.errors import AgentGymError, UsageError
 from agentgym.guard import GuardedEnv
-from agentgym.types import Observation, Outcome, Reply, Task
+from agentgym.types import DemonstratedTurn, Observation, Outcome, Reply, Status, Task
 from agentgym.worker import Deadlines, Worker, encode
 
 
@@ -37,7 +37,9 @@ class Seat(Protocol):
         """Act on what the model wrote, whatever it is."""
         ...
 
-    async def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+    async def demonstrate(
+        self, *, seed: int, mistake: bool
+    ) -> tuple[DemonstratedTurn, Status | None]:
         """Let the environment's demonstrator act; see `GuardedEnv.demonstrate`."""
         ...
 
@@ -147,7 +149,9 @@ class InlineSeat(Seat):
         """Act on what the model wrote."""
         return self._env.step(text)
 
-    async def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+    async def demonstrate(
+        self, *, seed: int, mistake: bool
+    ) -> tuple[DemonstratedTurn, Status | None]:
         """Let the environment's demonstrator act."""
         return self._env.demonstrate(seed=seed, mistake=mistake)
 

@@ -28,7 +28,11 @@ def episode_text(episode: Episode) -> str:
         lines += ["", *_turn_lines(episode, turn, number)]
     if episode.error:
         error = episode.error
+        if error.action is not None:
+            lines += ["", f"{len(episode.turns) + 1:>3} > {printable(error.action)}"]
         lines += ["", f"ended by {error.type} in {error.phase}: {printable(error.message)}"]
+        if error.trace:
+            lines += [printable(error.trace)]
     return "\n".join(lines)
 
 

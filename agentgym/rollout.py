@@ -72,6 +72,8 @@ class _Play:
     end: Status | None = None
     outcome: Outcome | None = None
     error: ErrorInfo | None = None
+    said: str | None = None
+    """What the environment is answering."""
 
 
 async def play(seat: Seat, agent: Agent, start: Start) -> Episode:
@@ -90,7 +92,7 @@ async def play(seat: Seat, agent: Agent, start: Start) -> Episode:
         await _take_turns(episode, seat, agent, start=start, conversation=conversation)
     except AgentGymError as error:
         episode.end = Status.INFRA_ERROR
-        episode.error = describe(error, phase)
+        episode.error = describe(error, phase, action=episode.said)
     finally:
         agent.engine.release(start.id)
     if episode.end is not Status.INFRA_ERROR:
@@ -122,7 +124,9 @@ async def _take_turns(
         generation = await _generate(agent, start, prompt=prompt, turn=turn, room=room)
         with boundary(EngineError, "decode"):
             text = conversation.act(generation.ids)
+        episode.said = text
         reply = await seat.step(text)
+        episode.said = None
         observation = reply.observation
         episode.turns += (
             Turn(

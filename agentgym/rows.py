@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status, Turn
@@ -11,7 +11,7 @@ from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status, T
 if TYPE_CHECKING:
     import pyarrow
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 TEXTS = ("task_id", "panel_hash", "env", "system_prompt")
 NUMBERS = ("seed", "score", "success", "policy_version")
 """Fields of an episode that are columns as they are."""
@@ -55,7 +55,7 @@ def schema() -> pyarrow.Schema:
         "score": number,
         "success": pa.bool_(),
         "policy_version": pa.int32(),
-        "error": pa.struct({"type": text, "phase": text, "message": text}),
+        "error": pa.struct({field.name: text for field in fields(ErrorInfo)}),
         "advantages": pa.list_(number),
         "token_advantages": pa.list_(pa.list_(number)),
     }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentgym import errors
-from agentgym.errors import AgentGymError, EnvError, ScoreError, cut
+from agentgym.errors import AgentGymError, EnvError, ScoreError, cut, trace_of
 from agentgym.guard import GuardedEnv, text_of, told
 
 HEADER = struct.Struct("!Q")
@@ -32,19 +32,24 @@ class Failure:
 
     error: str
     message: str
+    trace: str
 
     @classmethod
     def of(cls, error: BaseException, phase: str) -> Failure:
         """What to tell the parent of any exception, ours or not."""
         if not isinstance(error, AgentGymError):
             kind = ScoreError if phase == "outcome" else EnvError
-            return cls(error=kind.__name__, message=told(error, phase))
+            failed = kind(told(error, phase))
+            failed.__cause__ = error
+            return cls(error=kind.__name__, message=str(failed), trace=trace_of(failed))
         ours = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
-        return cls(error=ours.__name__, message=cut(text_of(error)))
+        return cls(error=ours.__name__, message=cut(text_of(error)), trace=trace_of(error))
 
     def exception(self) -> AgentGymError:
         """The same error, to raise on this side."""
         error: AgentGymError = getattr(errors, self.error)(self.message)
+        if self.trace:
+            error.add_note(self.trace)
         return error
 
 

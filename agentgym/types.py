@@ -118,6 +118,16 @@ class Turn:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemonstratedTurn:
+    """One action of a demonstrator and its answer."""
+
+    action: str
+    is_mistake: bool
+    """Put in place of the right action: shown, never imitated."""
+    observation: Observation
+
+
 class Status(StrEnum):
     """How an episode ended."""
 
@@ -155,6 +165,11 @@ class ErrorInfo:
     phase: str
     message: str
     """Cut to a few thousand characters."""
+    action: str | None = None
+    """What the model wrote in the turn whose `step` failed, which is no turn of the episode; None
+    where nothing was being answered."""
+    trace: str = ""
+    """The last frames of what was raised, where it came from outside; "" elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

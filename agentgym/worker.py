@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat
 
 from agentgym.errors import DeadlineError, EnvError, UsageError, WorkerError, boundary
 from agentgym.serve import HEADER, Failure
-from agentgym.types import Observation, Outcome, Reply, Task
+from agentgym.types import DemonstratedTurn, Observation, Outcome, Reply, Status, Task
 
 
 class Deadlines(BaseModel):
@@ -84,10 +84,12 @@ class Worker:
         reply: Reply = await self._call("step", encode("step", (text,)))
         return reply
 
-    async def demonstrate(self, *, seed: int, mistake: bool) -> tuple[str, Observation, bool]:
+    async def demonstrate(
+        self, *, seed: int, mistake: bool
+    ) -> tuple[DemonstratedTurn, Status | None]:
         """Let the environment's demonstrator act."""
         frame = encode("demonstrate", (seed, mistake))
-        answer: tuple[str, Observation, bool] = await self._call("demonstrate", frame)
+        answer: tuple[DemonstratedTurn, Status | None] = await self._call("demonstrate", frame)
         return answer
 
     async def outcome(self) -> Outcome:

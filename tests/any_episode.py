@@ -27,7 +27,9 @@ OBSERVATIONS = st.builds(
     image=st.none() | st.binary(max_size=20),
     key=TEXTS,
 )
-ERRORS = st.builds(ErrorInfo, type=TEXTS, phase=TEXTS, message=TEXTS)
+ERRORS = st.builds(
+    ErrorInfo, type=TEXTS, phase=TEXTS, message=TEXTS, action=st.none() | TEXTS, trace=TEXTS
+)
 
 
 @st.composite

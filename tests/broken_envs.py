@@ -100,6 +100,13 @@ class Hopeless(Sound):
         return "eleven"
 
 
+class Quitter(Sound):
+    """Ends with the first word, and is never won."""
+
+    def step(self, action: str) -> Any:
+        return Observation(text="Never."), 0.0, True, False, {}
+
+
 class Empty(Sound):
     """Has a panel without tasks."""
 

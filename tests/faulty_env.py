@@ -141,6 +141,26 @@ class FaultyCorridor(Corridor):
         return commit(fault) if fault else super().reset(seed=seed, options=options)
 
 
+class CrashingCorridor(Corridor):
+    """Raises in every step."""
+
+    max_turns = 24
+    sound: tuple[str, ...] = ()
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        self.divisor = int(self.pick_task(seed, options).split in self.sound)
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: str) -> Any:
+        return super().step(action) if 1 / self.divisor else None
+
+
+class UntrainableCorridor(CrashingCorridor):
+    """Raises in every step of a task to train on."""
+
+    sound = ("gen1/unseen",)
+
+
 class LostCorridor(Corridor):
     """Never begins."""
 

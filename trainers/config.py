@@ -166,7 +166,11 @@ class EvalConfig(Section):
 
 
 class FidelityConfig(Section):
-    """Thresholds of the fidelity report; over one of them the run fails."""
+    """Thresholds of the fidelity report; over one of them the run fails, at its end.
+
+    Whatever they are, a run ends at once at an evaluation or a train step that has not one valid
+    episode: there is nothing to judge or to learn by.
+    """
 
     max_logprob_gap: float = 1e-3
     """Largest |sampling-time - train-time logprob| in fp32."""

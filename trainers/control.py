@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, replace
-from itertools import chain
 from pathlib import Path
 
 from agentgym import store
-from agentgym.trainers import run_folder
+from agentgym.trainers import lost, run_folder
 from agentgym.trainers.build import Panels, load_policy, make_agent
 from agentgym.trainers.evaluate import evaluate, figures, gain
 from agentgym.trainers.imitate import imitate
@@ -50,14 +49,14 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     if not world.leads:
         return
     path = folder / "episodes" / f"control-{step:06d}-sampled.parquet"
-    store.write_episodes(path, chain.from_iterable(group.episodes for group in groups))
+    lost.store_groups(groups, path, what="the control's evaluation")
     control = figures(groups, panels.eval)
     learned = figures(store.open(folder).groups(f"eval-{step:06d}-sampled"), panels.eval)
     difference, ci95 = gain(control, learned)
     row = {
         "phase": "control",
         **asdict(record),
-        "success": control.success,
+        **control.summary(),
         "seconds": budget,
         "gain": difference,
         "gain_ci95": ci95,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,22 +21,26 @@ RESAMPLES = 10_000
 """Of every bootstrap."""
 RESAMPLES_AT_ONCE = 500
 """Bounds the memory of a bootstrap over thousands of tasks."""
+Interval: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The result of one evaluation. Success is a share in [0, 1]."""
+    """The result of one evaluation. Success is a share in [0, 1].
 
-    success: float
+    A mean over no valid episode is None, and so is its interval: it is not zero.
+    """
+
+    success: float | None
     n: int
     """Tasks with at least one valid episode; every task weighs the same."""
     episodes: int
-    ci95: tuple[float, float]
+    ci95: Interval | None
     """Bootstrap over tasks."""
-    by_type: Mapping[str, float]
+    by_type: Mapping[str, float | None]
     by_task: Mapping[str, float]
     """Mean success of each task's valid episodes."""
-    score: float
+    score: float | None
     num_errors: int
     """Episodes lost to errors of ours; they are in no mean."""
 
@@ -82,32 +86,41 @@ def figures(groups: Sequence[Group], panel: Panel) -> Figures:
         if group.valid
     }
     types: dict[str, list[float]] = defaultdict(list)
-    for task_id, success in by_task.items():
-        types[str(panel.get(task_id).public.get("type", "all"))].append(success)
+    for group in groups:
+        of_type = types[str(panel.get(group.task_id).public.get("type", "all"))]
+        if group.task_id in by_task:
+            of_type.append(by_task[group.task_id])
     valid = [episode for group in groups for episode in group.valid]
     return Figures(
-        success=float(np.mean(list(by_task.values()))) if by_task else 0.0,
+        success=mean(list(by_task.values())),
         n=len(by_task),
         episodes=len(valid),
         ci95=interval(list(by_task.values())),
-        by_type={name: float(np.mean(shares)) for name, shares in sorted(types.items())},
+        by_type={name: mean(shares) for name, shares in sorted(types.items())},
         by_task=by_task,
-        score=float(np.mean([e.score for e in valid])) if valid else 0.0,
+        score=mean([e.score for e in valid if e.score is not None]),
         num_errors=sum(len(group.episodes) for group in groups) - len(valid),
     )
 
 
-def gain(before: Figures, after: Figures) -> tuple[float, tuple[float, float]]:
-    """The mean difference in success over the tasks of both, and its paired interval."""
+def gain(before: Figures, after: Figures) -> tuple[float | None, Interval | None]:
+    """The mean difference in success over the tasks of both, and its paired interval; None where
+    they have no task in common."""
     both = sorted(before.by_task.keys() & after.by_task.keys())
     differences = [after.by_task[task] - before.by_task[task] for task in both]
-    return (float(np.mean(differences)) if both else 0.0), interval(differences)
+    return mean(differences), interval(differences)
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of the mean, with a fixed generator."""
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return float(np.mean(values)) if values else None
+
+
+def interval(values: Sequence[float]) -> Interval | None:
+    """The 95 % percentile bootstrap interval of the mean, with a fixed generator; None of
+    nothing."""
     if not values:
-        return (0.0, 0.0)
+        return None
     data = np.asarray(values)
     generator = np.random.default_rng(0)
     size = (RESAMPLES_AT_ONCE, len(data))

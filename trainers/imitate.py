@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from agentgym.demonstrate import Demonstration, Failures, demonstrate
+from agentgym.demonstrate import Demonstration, Tally, demonstrate
 from agentgym.errors import EnvError
 from agentgym.panel import Panel
 from agentgym.pool import Pool
@@ -22,6 +22,7 @@ from agentgym.trainers.config import Recipe
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.stop import Stop, Stopped
+from agentgym.trainers.warm_start import CurvePoint, WarmStartRecord, tell_dropped
 from agentgym.trainers.world import World
 
 TEXT_TASKS = 400
@@ -32,50 +33,15 @@ CURVE_POINTS = 8
 """How often the held-out loss is measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurvePoint:
-    """Losses in nats per action token."""
-
-    update: int
-    train_loss: float
-    held_out_loss: float | None
-    """None where nothing was held out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarmStartRecord:
-    """What a warm start, or the control's imitation, was, for the report."""
-
-    demonstrations: int
-    failed: int
-    """Demonstrations that were lost because their environment failed."""
-    mistakes: float
-    updates: int
-    tokens_per_episode: float
-    curve: tuple[CurvePoint, ...]
-
-    def summary(self) -> str:
-        """One line for people."""
-        losses = " ".join(
-            "-" if point.held_out_loss is None else f"{point.held_out_loss:.2f}"
-            for point in self.curve
-        )
-        failed = f" ({self.failed} more failed)" if self.failed else ""
-        return (
-            f"{self.demonstrations} demonstrations{failed}, {self.mistakes:.0%} mistakes, "
-            f"{self.updates} updates; held-out loss {losses}"
-        )
-
-
 def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     """Build the small model and its tokenizer from the text of the train panel alone."""
     tasks = panel.head(TEXT_TASKS).tasks
     seed = derive_seed(recipe.seed, "text")
-    failures = Failures()
+    tally = Tally()
     with _pool(recipe) as pool:
-        demonstrations = list(demonstrate(pool, tasks, seed=seed, mistakes=0.2, failures=failures))
+        demonstrations = list(demonstrate(pool, tasks, seed=seed, mistakes=0.2, tally=tally))
     if not demonstrations:
-        raise no_demonstration(recipe, len(tasks), failures)
+        raise no_demonstration(recipe, tally)
     reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
     tokenizer = tiny.build_tokenizer(
         [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
@@ -100,12 +66,14 @@ def _pool(recipe: Recipe) -> Iterator[Pool]:
         asyncio.run(pool.close())
 
 
-def no_demonstration(recipe: Recipe, asked: int, failures: Failures) -> EnvError:
+def no_demonstration(recipe: Recipe, tally: Tally) -> EnvError:
     """What to raise where there is no demonstration at all."""
-    said = f"'{recipe.env.id}': no demonstration of {asked} ended in success"
-    if failures.count:
-        said += f"; {failures.count} failed, the last one: {failures.last}"
-    return EnvError(said)
+    dropped = tell_dropped(lost=tally.lost, late=tally.late, failed=tally.failed)
+    died = f", the last: {tally.last}" if tally.failed else ""
+    return EnvError(
+        f"'{recipe.env.id}': none of {tally.played} demonstrations won ({dropped}{died}); see "
+        f"'agentgym check {recipe.env.id}', or give its expert more turns by env.max_turns"
+    )
 
 
 def _look(stop: Stop, world: World, title: str) -> None:
@@ -153,7 +121,7 @@ def imitate(
         found = _collect(world, recipe, panels, make_renderer(recipe, policy), seed=seed, stop=stop)
         _look(stop, world, title)
     if not found.sequences:
-        raise no_demonstration(recipe, found.tasks, found.failures)
+        raise no_demonstration(recipe, found.tally)
 
     curve = []
     every, budget = math.ceil(config.updates / CURVE_POINTS), recipe.train.micro_batch_tokens
@@ -170,11 +138,15 @@ def imitate(
                 curve.append(CurvePoint(update=update, train_loss=loss, held_out_loss=held_out))
     total = world.sum_floats(found.counts())
     return WarmStartRecord(
-        demonstrations=int(total["count"]),
+        demonstrations=int(total["won"]),
+        played=int(total["played"]),
+        lost=int(total["lost"]),
+        late=int(total["late"]),
         failed=int(total["failed"]),
-        mistakes=config.mistakes,
+        mistakes=total["mistakes"] / total["turns"],
+        mistakes_asked=config.mistakes,
         updates=config.updates,
-        tokens_per_episode=total["tokens"] / total["count"],
+        tokens_per_episode=total["tokens"] / total["won"],
         curve=tuple(curve),
     )
 
@@ -183,22 +155,16 @@ def imitate(
 class _Collected:
     """This process's share of the demonstrations."""
 
-    tasks: int
-    """How many were asked for."""
-    count: int = 0
-    """How many there are."""
     sequences: list[sft.ImitationSequence] = field(default_factory=list)
     held_out: list[sft.ImitationSequence] = field(default_factory=list)
-    failures: Failures = field(default_factory=Failures)
-    held_out_failures: Failures = field(default_factory=Failures)
+    tally: Tally = field(default_factory=Tally)
 
     def counts(self) -> dict[str, float]:
         """What the record sums over the processes."""
-        return {
-            "count": float(self.count),
-            "tokens": float(sum(len(sequence.ids) for sequence in self.sequences)),
-            "failed": float(self.failures.count + self.held_out_failures.count),
-        }
+        tally = self.tally
+        names = ("won", "played", "lost", "late", "failed", "turns", "mistakes")
+        counts = {name: float(getattr(tally, name)) for name in names}
+        return counts | {"tokens": float(sum(len(sequence.ids) for sequence in self.sequences))}
 
 
 def _collect(
@@ -209,28 +175,36 @@ def _collect(
     assert config is not None
     panel = panels.train
     tasks = world.share(panel.tasks[i % len(panel)] for i in range(config.demonstrations))
-    found = _Collected(tasks=len(tasks))
+    found = _Collected()
+    tally = found.tally
     with (
         _pool(recipe) as pool,
         phase("demonstrations", total=len(tasks), shown=world.leads) as advance,
     ):
         with closing(
-            demonstrate(pool, tasks, seed=seed, mistakes=config.mistakes, failures=found.failures)
+            demonstrate(pool, tasks, seed=seed, mistakes=config.mistakes, tally=tally)
         ) as shown:
-            for found.count, demonstration in enumerate(shown, start=1):
+            for demonstration in shown:
                 found.sequences += sft.tokenize(
                     demonstration, renderer, observation_loss=config.observation_loss
                 )
-                advance(found.count, "")
+                if tally.played < len(tasks):
+                    advance(tally.played, _remark(tally))
                 if stop.asked:
                     return found
+        advance(tally.played, _remark(tally))
         if world.leads:
-            own_seed, failures = derive_seed(recipe.seed, "held out"), found.held_out_failures
+            own_seed = derive_seed(recipe.seed, "held out")
             with closing(
-                demonstrate(pool, panels.eval.tasks, seed=own_seed, mistakes=0.0, failures=failures)
+                demonstrate(pool, panels.eval.tasks, seed=own_seed, mistakes=0.0)
             ) as shown:
                 for demonstration in islice(shown, HELD_OUT):
                     found.held_out += sft.tokenize(demonstration, renderer, observation_loss=0.0)
                     if stop.asked:
                         break
     return found
+
+
+def _remark(tally: Tally) -> str:
+    """How many won, where not all did."""
+    return f"{tally.won} won" if tally.won < tally.played else ""

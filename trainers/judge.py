@@ -14,7 +14,7 @@ from agentgym import store
 from agentgym.env import env_class
 from agentgym.errors import StoreError, UsageError
 from agentgym.store import Run
-from agentgym.trainers import checkpoint, config, evaluate
+from agentgym.trainers import checkpoint, config, evaluate, lost, run_folder
 from agentgym.trainers.build import load_policy, make_agent, make_pool
 from agentgym.trainers.evaluate import figures
 from agentgym.trainers.world import World
@@ -32,7 +32,8 @@ def judge(
         tasks: only the first so many; None is all of them.
 
     Returns:
-        The figures, with `panel`, `step` (the train steps behind the model) and `file`.
+        The figures, with `panel`, `step` (the train steps behind the model), `file`, and what
+        the lost episodes met in `errors`.
 
     Raises:
         UsageError: the folder holds no run, or the environment has no such split.
@@ -42,6 +43,7 @@ def judge(
     if not path.is_file():
         raise UsageError(f"'{run.folder}' holds no run: it has no config.yaml")
     recipe = config.validate(config.read_recipe(str(path)))
+    run_folder.recall_env(run.folder)
     found, complaints = checkpoint.find_latest(run.folder)
     for complaint in complaints:
         print(f"skipped a damaged checkpoint: {complaint}", file=sys.stderr)
@@ -69,4 +71,6 @@ def judge(
     )
     result = figures(groups, panel).summary()
     result["panel"] = {"name": panel.name, "hash": panel.hash, "tasks": len(panel)}
+    faults = lost.find_faults(groups, name)
+    result["errors"] = [fault.tell(run.folder) for fault in faults]
     return result | {"step": step, "file": name}

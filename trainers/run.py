@@ -17,9 +17,10 @@ import torch
 import transformers
 
 from agentgym import registry, store
+from agentgym.env import refuse_recalled
 from agentgym.errors import StoreError, UsageError
 from agentgym.panel import Panel
-from agentgym.trainers import checkpoint, config, report, run_folder
+from agentgym.trainers import checkpoint, config, lost, report, run_folder
 from agentgym.trainers.build import (
     Panels,
     check_recipe,
@@ -37,6 +38,7 @@ from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
+from agentgym.trainers.report_text import headline
 from agentgym.trainers.rewards import Reward
 from agentgym.trainers.step import Trainer, train_step
 from agentgym.trainers.stop import Stop, Stopped, stoppable
@@ -58,11 +60,8 @@ class RunResult:
             if not any((self.folder / "checkpoints").glob("step-*")):
                 what = "stopped in the warm start; --resume begins it anew"
             return f"{what} (run in {self.folder})"
-        before, after = self.report["before"]["success"], self.report["after"]["success"]
-        low, high = self.report["gain_ci95"]
         return (
-            f"success {before:.1%} before RL, {after:.1%} after: "
-            f"{100 * self.report['gain']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]\n"
+            f"{headline(self.report)}\n"
             f"report: {self.folder / 'report.md'}\n"
             f"read an episode: agentgym replay {self.folder}"
         )
@@ -82,15 +81,18 @@ def train(
     Args:
         recipe: the name of one that ships, the path of a YAML file, or a `Recipe`.
         out: the run's folder; default `runs/NAME`.
-        resume: go on with what the folder holds.
+        resume: go on with what the folder holds, by the same recipe; `train.steps` may be more.
         force: delete what the folder holds.
         control: also go on imitating from the warm start for as long as RL took.
         overrides: sections of the recipe, such as `train={"steps": 20}`.
 
     Raises:
-        UsageError: an unknown name or a bad value, or the folder exists.
+        UsageError: an unknown name or a bad value, or the folder exists, or holds another
+            recipe's run.
         FidelityError: a threshold of the fidelity report was passed.
+        NoEpisodeError: an evaluation or a train step has no valid episode.
     """
+    refuse_recalled()
     if isinstance(recipe, str):
         name, resolved = Path(recipe).stem, config.resolve(recipe, overrides)
     else:
@@ -98,9 +100,9 @@ def train(
         resolved = config.validate(config.merge(recipe.model_dump(mode="json"), overrides))
     folder = Path(out) if out is not None else Path("runs") / name
     stored = run_folder.find_stored(folder, resume=resume, force=force)
-    if stored not in (None, resolved):
-        say(f"going on with the recipe in {folder / 'config.yaml'}; other options are ignored")
-    resolved = stored or resolved
+    if stored is not None:
+        resolved = run_folder.go_on(folder, stored, resolved)
+        run_folder.recall_env(folder)
     check_recipe(resolved)
     if control and resolved.warm_start is None:
         raise UsageError("--control goes on with the warm start, and this recipe has none")
@@ -109,7 +111,8 @@ def train(
     done = _find_report(folder)
     if done is None or (control and done["control"] is None):
         device = choose_device(resolved)
-        launch(resolved.processes, device, _work, resolved, folder, control)
+        with run_folder.given_up(folder, resolved):
+            launch(resolved.processes, device, _work, resolved, folder, control)
         done = _find_report(folder)
     if done is not None:
         report.check(done)
@@ -122,6 +125,7 @@ def _find_report(folder: Path) -> dict[str, Any] | None:
 
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
+    run_folder.recall_env(folder)
     torch.manual_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()
     panels = Panels.load(recipe)
@@ -257,7 +261,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
             done = step + 1
             if world.leads:
                 path = folder / "episodes" / f"step-{step:06d}.parquet"
-                store.write_episodes(path, (e for g in result.groups for e in g.episodes))
+                lost.store_groups(result.groups, path, what=f"train step {step}")
                 run_folder.note(folder, {"step": step, **result.metrics})
                 if done % recipe.train.checkpoint_every == 0 or done == steps:
                     checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
@@ -297,7 +301,8 @@ def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> Non
     ):
         groups = evaluate(trainer.pool, player, panel, seed=recipe.seed, size=size, world=world)
         if world.leads:
-            store.write_episodes(paths[kind], (e for g in groups for e in g.episodes))
+            what = f"evaluation at step {step}, {kind}"
+            lost.store_groups(groups, paths[kind], what=what)
             note[kind] = figures(groups, panel).success
     if world.leads:
         note["seconds"] = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""A run's folder: what a run writes into it, and where one begins or goes on."""
+"""A run's folder: what a run writes into it, and where one begins, goes on or is given up."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+
 from agentgym import store
+from agentgym.env import BUILTIN, find_name, find_spec, recall
 from agentgym.errors import UsageError
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe
 
 WRITTEN = {
-    *("config.yaml", "panel.parquet", "panel.parquet.sha256", "panel-eval.parquet"),
+    *("config.yaml", "env.json", "panel.parquet", "panel.parquet.sha256", "panel-eval.parquet"),
     *("panel-eval.parquet.sha256", "model", "checkpoints", "episodes", "metrics.jsonl"),
     *("report.json", "report.md", "curve.png"),
 }
 """All that a run writes into its folder; a folder with anything else in it is never deleted."""
 OF_A_STEP = re.compile(r"(?P<kind>step|eval)-(?P<number>\d+)(-.+)?")
 """Episode files, without their ending, that a step or an evaluation before it wrote."""
+FOR_PEOPLE = ("title", "note")
+"""Keys of a recipe that change nothing of its run."""
 
 
 def find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
@@ -33,6 +39,8 @@ def find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     Raises:
         UsageError: the folder is neither free, nor a run to go on with or to replace.
     """
+    if resume and force:
+        raise UsageError("--resume goes on with a run and --force deletes it; give one of them")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"'{folder}' is a file; a run needs a folder")
     found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
@@ -55,6 +63,54 @@ def find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     return None
 
 
+def go_on(folder: Path, stored: Recipe, wanted: Recipe) -> Recipe:
+    """The recipe to go on with, which must be the stored one, but for more train steps.
+
+    Raises:
+        UsageError: it is another; the message names every key that differs.
+    """
+    old, new = (dict(_flat(recipe.model_dump(mode="json"))) for recipe in (stored, wanted))
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    if changed == ["train.steps"] and wanted.train.steps > stored.train.steps:
+        return _extend(folder, stored, wanted)
+    if changed:
+        told = "; ".join(
+            f"{key} is {old.get(key, 'not set')}, not {new.get(key, 'not set')}" for key in changed
+        )
+        raise UsageError(
+            f"--resume goes on with the recipe in '{folder / 'config.yaml'}', where {told}; give "
+            "the same recipe and options, or choose another folder"
+        )
+    return stored
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a recipe under its whole key."""
+    for key, value in section.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        elif prefix or key not in FOR_PEOPLE:
+            yield prefix + key, value
+
+
+def _extend(folder: Path, stored: Recipe, wanted: Recipe) -> Recipe:
+    """Let a run go on for more train steps than it was begun with.
+
+    Raises:
+        UsageError: its steps would not have been those of the longer run.
+    """
+    if stored.train.last_lr_share != 1:
+        raise UsageError(
+            f"train.steps is {stored.train.steps} in '{folder}' and cannot grow: its learning rate "
+            "falls towards the last step, so that a run of more steps has other ones from the "
+            "first on; begin it in another folder"
+        )
+    # In this order: a report beside a longer recipe would pass for the longer run's.
+    (folder / "report.json").unlink(missing_ok=True)
+    store.write_text(folder / "config.yaml", config.dump(wanted))
+    return wanted
+
+
 def is_torn(name: str) -> bool:
     """Whether the file is one of a run's that a kill left half-written under a temporary name."""
     torn = store.TEMPORARY.fullmatch(name)
@@ -62,11 +118,52 @@ def is_torn(name: str) -> bool:
 
 
 def begin(folder: Path, recipe: Recipe) -> None:
-    """Make the run's folder anew, with its recipe."""
+    """Make the run's folder anew, with its recipe and where its environment comes from."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     store.write_text(folder / "config.yaml", config.dump(recipe))
+    env_id = recipe.env.id
+    if env_id not in BUILTIN and ":" not in env_id:
+        spec = find_spec(env_id)
+        row = {
+            "id": env_id,
+            "entry_point": find_name(spec.entry_point),
+            "max_turns": spec.max_episode_steps,
+        }
+        store.write_text(folder / "env.json", json.dumps(row, indent=1) + "\n")
+
+
+def recall_env(folder: Path) -> None:
+    """Register the environment of a run, where the program that began it had done so.
+
+    Raises:
+        UsageError: its class cannot be imported here; the message says what to do.
+    """
+    path = folder / "env.json"
+    if not path.is_file():
+        return
+    row = json.loads(path.read_text(encoding="utf-8"))
+    if row["entry_point"] is None and row["id"] not in gymnasium.registry:
+        raise UsageError(
+            f"environment '{row['id']}' was defined where no other program can import it; put its "
+            f"class into a module and write 'module:Class' as the entry_point in '{path}'"
+        )
+    recall(row["id"], row["entry_point"], max_turns=row["max_turns"])
+
+
+@contextmanager
+def given_up(folder: Path, recipe: Recipe) -> Iterator[None]:
+    """Leave no folder of a run that fails before it has an episode or a warm start to keep."""
+    try:
+        yield
+    except Exception:  # whatever it was; what the user stops is no failure
+        kept = list(folder.glob("episodes/*.parquet"))
+        if recipe.warm_start is not None:
+            kept += folder.glob("checkpoints/step-*")
+        if not kept:
+            shutil.rmtree(folder)
+        raise
 
 
 def note(folder: Path, row: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from faulty_env import task
 from saying_env import Saying, saying
 
-from agentgym.demonstrate import HOPELESS, Demonstration, Failures, demonstrate
+from agentgym.demonstrate import HOPELESS, Demonstration, Tally, demonstrate
 from agentgym.env import env_class
 from agentgym.errors import UsageError
 from agentgym.pool import InlinePool, Pool, ProcessPool
@@ -17,6 +17,7 @@ from agentgym.worker import Deadlines
 
 CORRIDOR = "agentgym/Corridor-v0"
 TASKS = env_class(CORRIDOR).panel("gen1/train").tasks
+QUIT = env_class("broken_envs:Quitter").panel("gen1/train").tasks
 
 
 def corridor(
@@ -79,6 +80,32 @@ def test_episodes_that_do_not_win_within_the_limit_are_left_out() -> None:
     assert short == fitting
 
 
+def test_how_demonstrations_ended_is_counted() -> None:
+    tally = Tally()
+    pool = InlinePool(CORRIDOR, max_turns=4)
+    won = list(demonstrate(pool, TASKS, seed=0, mistakes=0.5, tally=tally))
+    turns = [turn for demonstration in won for turn in demonstration.turns]
+    assert (tally.won, tally.turns) == (len(won), len(turns))
+    assert tally.mistakes == sum(turn.is_mistake for turn in turns) > 0
+    assert 0 < tally.late == tally.played - tally.won
+    assert tally.played == len(TASKS)
+    lost = Tally()
+    assert not list(
+        demonstrate(InlinePool("broken_envs:Quitter"), QUIT, seed=0, mistakes=0.0, tally=lost)
+    )
+    assert (lost.played, lost.won, lost.lost, lost.late, lost.failed) == (5, 0, 5, 0, 0)
+
+
+def test_where_nothing_else_is_offered_no_turn_is_called_a_mistake() -> None:
+    """There is no other action to take the expert's place, so what is shown is to be imitated."""
+    tally = Tally()
+    pool = InlinePool("seeded_env:Guess")
+    tasks = env_class("seeded_env:Guess").panel("gen1/train").tasks[:20]
+    found = list(demonstrate(pool, tasks, seed=0, mistakes=0.9, tally=tally))
+    assert [turn.is_mistake for shown in found for turn in shown.turns] == [False] * 20
+    assert (tally.turns, tally.mistakes) == (20, 0)
+
+
 def test_an_environment_without_an_expert_is_refused() -> None:
     with pytest.raises(UsageError, match="has no expert to demonstrate; set `expert_name`"):
         list(demonstrate(InlinePool("faulty_env:FaultyEnv"), TASKS, seed=0, mistakes=0.0))
@@ -98,13 +125,13 @@ def test_a_seed_gives_the_same_demonstrations_from_both_pools() -> None:
 def test_a_failure_costs_its_own_demonstration_and_its_environment() -> None:
     broken = Task(id="broken", split="gen1/train", seed=0)  # no "says" in it
     num_closed = Saying.num_closed
-    failures = Failures()
+    tally = Tally()
     pool = InlinePool("saying_env:Saying")
     asked = [saying("a"), broken, saying("b")]
-    found = list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=failures))
+    found = list(demonstrate(pool, asked, seed=0, mistakes=0.0, tally=tally))
     assert [shown.turns[0].observation.text for shown in found] == ["a", "b"]
-    assert failures.count == 1
-    assert failures.last == "task 'broken': demonstrate: KeyError: 'says'"
+    assert tally.failed == 1
+    assert tally.last == "task 'broken': demonstrate: KeyError: 'says'"
     assert Saying.num_closed == num_closed + 1
     close(pool)
 
@@ -117,24 +144,24 @@ def test_what_kills_hangs_or_leaves_a_worker_costs_one_demonstration_each(phase:
     deadlines = Deadlines(reset_s=1, demonstrate_s=1, outcome_s=1, close_s=1)
     pool = ProcessPool("faulty_env:Shown", num_workers=1, deadlines=deadlines)
     asked = [fine := task("", ""), *(task(phase, fault) for fault in FAULTS), fine]
-    failures = Failures()
-    found = list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=failures))
+    tally = Tally()
+    found = list(demonstrate(pool, asked, seed=0, mistakes=0.0, tally=tally))
     assert len(found) == 2
     assert found[0].turns == found[1].turns
-    assert failures.count == len(FAULTS)
+    assert tally.failed == len(FAULTS)
     called = "demonstrate" if phase == "step" else phase
-    assert failures.last == f"task 'faulty': {called}: SystemExit: 5"
+    assert tally.last == f"task 'faulty': {called}: SystemExit: 5"
     close(pool)
 
 
 def test_what_always_fails_is_given_up_and_what_once_worked_is_not() -> None:
     broken = Task(id="broken", split="gen1/train", seed=0)
     pool = InlinePool("saying_env:Saying")
-    hopeless, patient = Failures(), Failures()
+    hopeless, patient = Tally(), Tally()
     asked = [broken] * 30
-    assert not list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=hopeless))
-    assert hopeless.count == HOPELESS
+    assert not list(demonstrate(pool, asked, seed=0, mistakes=0.0, tally=hopeless))
+    assert hopeless.failed == HOPELESS
     asked = [saying("a"), *asked]
-    assert len(list(demonstrate(pool, asked, seed=0, mistakes=0.0, failures=patient))) == 1
-    assert patient.count == 30
+    assert len(list(demonstrate(pool, asked, seed=0, mistakes=0.0, tally=patient))) == 1
+    assert patient.failed == 30
     close(pool)

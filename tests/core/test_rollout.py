@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,6 +247,28 @@ def test_failures_of_an_inline_environment_are_recorded_by_phase(
     assert episode.error is not None
     assert (episode.error.type, episode.error.phase) == recorded
     assert (episode.first is None) == (phase == "reset")
+
+
+@pytest.mark.parametrize("pool_class", [InlinePool, partial(ProcessPool, num_workers=1)])
+def test_what_a_person_needs_to_see_a_failure_again_is_recorded(pool_class: Any) -> None:
+    async def played(chosen: Task) -> Episode:
+        async with pool_class(FAULTY) as pool:
+            agent, start = agent_of(Listening(["hello", "end"])), start_of(chosen, FAULTY)
+            return (await play_group(pool, agent, start, size=1)).episodes[0]
+
+    errors = {}
+    for phase in ("reset", "step", "outcome"):
+        error = asyncio.run(played(task(phase, "raise big"))).error
+        assert error is not None
+        lines = error.trace.splitlines()
+        assert "faulty_env.py" in lines[-2]
+        assert lines[-1] == "    raise RuntimeError(BIG)"
+        assert len(error.trace) < 2100
+        errors[phase] = error.action
+    assert errors == {"reset": None, "step": "hello", "outcome": None}
+    wrong = asyncio.run(played(task("step", "wrong type"))).error
+    assert wrong is not None
+    assert (wrong.action, wrong.trace) == ("hello", "")
 
 
 def test_an_environment_that_cannot_be_made_costs_its_episodes_and_not_the_run() -> None:

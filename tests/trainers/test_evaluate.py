@@ -11,7 +11,7 @@ import pytest
 from scored import episode, group, turn
 
 from agentgym.panel import Panel
-from agentgym.trainers.evaluate import Figures, figures, gain, interval
+from agentgym.trainers.evaluate import Figures, Interval, figures, gain, interval
 from agentgym.types import Group, Task
 
 
@@ -52,10 +52,17 @@ def test_types_are_averaged_apart() -> None:
     assert result.success == pytest.approx(0.5)
 
 
-def test_an_evaluation_of_nothing_has_figures_too() -> None:
+def test_an_evaluation_of_nothing_has_no_figures_and_no_zeros() -> None:
     result = judged({0: [None]})
-    assert (result.success, result.n, result.score, result.ci95) == (0.0, 0, 0.0, (0.0, 0.0))
+    assert (result.success, result.n, result.score, result.ci95) == (None, 0, None, None)
+    assert result.by_type == {"all": None}
     assert result.summary()["num_errors"] == 1
+    assert gain(result, judged({0: [1.0]})) == (None, None)
+
+
+def test_a_type_that_was_lost_whole_has_no_figure_beside_those_that_were_not() -> None:
+    result = judged({0: [1.0], 1: [None, None], 2: [0.0]}, kinds="aba")
+    assert result.by_type == {"a": 0.5, "b": None}
 
 
 def test_a_summary_is_plain_and_leaves_single_tasks_out() -> None:
@@ -79,15 +86,23 @@ def test_a_steady_gain_has_no_width_however_different_the_tasks_are() -> None:
     before = judged({n: [0.0, 0.0] if n % 2 else [1.0, 0.0] for n in range(40)})
     after = judged({n: [1.0, 0.0] if n % 2 else [1.0, 1.0] for n in range(40)})
     assert gain(before, after) == (0.5, (0.5, 0.5))
-    assert before.ci95[1] - before.ci95[0] > 0.1
+    low, high = before.ci95 or (0.0, 0.0)
+    assert high - low > 0.1
+
+
+def known(values: Sequence[float]) -> Interval:
+    """The interval of at least one value."""
+    found = interval(values)
+    assert found is not None
+    return found
 
 
 def test_intervals_of_known_cases() -> None:
-    assert interval([]) == (0.0, 0.0)
+    assert interval([]) is None
     assert interval([0.3]) == (0.3, 0.3)
     assert interval([1.0] * 50) == (1.0, 1.0)
     coin = [0.0, 1.0] * 200
-    low, high = interval(coin)
+    low, high = known(coin)
     # The normal interval: 1.96 x 0.5 / sqrt(400) = 0.049; means are multiples of 1/400.
     assert (low, high) == pytest.approx((0.5 - 0.049, 0.5 + 0.049), abs=0.005)
 
@@ -103,12 +118,12 @@ def test_the_interval_covers_the_truth_about_95_times_in_a_hundred() -> None:
     generator = np.random.default_rng(1)
     covered = 0
     for _ in range(200):
-        low, high = interval(generator.random(40).tolist())
+        low, high = known(generator.random(40).tolist())
         covered += low <= 0.5 <= high
     # The standard error of 200 draws is 1.5 points; small samples cover a little less.
     assert 0.89 <= covered / 200 <= 0.99
 
 
 def test_thousands_of_tasks_take_little_memory() -> None:
-    low, high = interval([float(n % 2) for n in range(5000)])
+    low, high = known([float(n % 2) for n in range(5000)])
     assert math.isclose((low + high) / 2, 0.5, abs_tol=0.01)

@@ -16,8 +16,9 @@ from agentgym import store
 from agentgym.env import env_class
 from agentgym.trainers import config, report
 from agentgym.trainers.config import Recipe
-from agentgym.trainers.report import Fidelity, FidelityError, measure_fidelity
-from agentgym.types import EpisodeId, Group
+from agentgym.trainers.fidelity import Fidelity, FidelityError, measure_fidelity
+from agentgym.trainers.report_text import draw_curve, headline
+from agentgym.types import EpisodeId, ErrorInfo, Group, Status
 
 PANEL = env_class("agentgym/Corridor-v0").panel("gen1/unseen").head(6)
 
@@ -64,8 +65,12 @@ STEP_ROW: dict[str, Any] = {
 WARM_START: dict[str, Any] = {
     "phase": "warm_start",
     "demonstrations": 94,
+    "played": 94,
+    "lost": 0,
+    "late": 0,
     "failed": 0,
-    "mistakes": 0.3,
+    "mistakes": 0.28,
+    "mistakes_asked": 0.3,
     "updates": 40,
     "tokens_per_episode": 51.7,
     "curve": [{"update": 40, "train_loss": 1.25, "held_out_loss": 1.5}],
@@ -104,10 +109,14 @@ def run_folder(
 
 def test_what_the_warm_start_lost_and_did_not_measure_is_said(tmp_path: Path) -> None:
     unmeasured = {"update": 40, "train_loss": 1.25, "held_out_loss": None}
-    record = {**WARM_START, "failed": 3, "curve": [unmeasured]}
+    dropped = {"played": 104, "failed": 3, "late": 5, "lost": 2}
+    record = {**WARM_START, **dropped, "mistakes": 0.0, "curve": [unmeasured]}
     report.write(run_folder(tmp_path, rows=(record, *ROWS[1:])))
     text = (tmp_path / "report.md").read_text()
-    assert "94 demonstrations (3 more were lost to errors of the environment), 30%" in text
+    assert (
+        "94 of 104 demonstrations won (5 cut by the turn limit, 2 ended without success, 3 lost to "
+        "errors of the environment), 0% of their turns mistakes (30% were asked for, but "
+    ) in text
     assert "| 40 | 1.250 | - |" in text
 
 
@@ -145,13 +154,16 @@ def test_the_report_to_read_has_tables_words_and_three_episodes(tmp_path: Path) 
     assert "| **sampled** | 16.7% [" in text
     assert "| **greedy** | " in text
     assert "+50.0 points [+" in text
-    assert "| sampled, all | 16.7% | 66.7% | +50.0 points |" in text
+    assert "sampled, all" not in text
     assert "paired by task" in text
     assert "![learning curve](curve.png)" in text
-    assert "94 demonstrations, 30% of the turns replaced by mistakes that are not imitated" in text
+    assert "94 demonstrations, 28% of their turns mistakes, which are not imitated" in text
     assert "| 40 | 1.250 | 1.500 |" in text
-    assert "| tokens_reencoded | 0 |" in text
-    assert "| warm_start | 7.0 |" in text
+    assert "| trained tokens that are not the sampled ones | 0 | none |" in text
+    assert "logprobs, nats | 0.000001 | at most 0.001 |" in text
+    assert "| train episodes lost to errors of ours | 0 of 64 (0.0%) | at most 5.0% |" in text
+    assert "| evaluation episodes lost to errors of ours | 1 of 36 (2.8%) | at most 5.0% |" in text
+    assert "| warm start | 7.0 |" in text
     assert text.count("```") == 6
     assert "status success" in text or "score 1" in text
     assert f"agentgym replay {tmp_path}" in text
@@ -171,14 +183,19 @@ def test_published_games_are_called_nothing_else(tmp_path: Path) -> None:
 def test_the_control_is_reported_when_there_was_one(tmp_path: Path) -> None:
     control = {
         **WARM_START,
-        "phase": "control", "failed": 2, "success": 0.25, "updates": 9, "seconds": 16.0,
-        "gain": 0.1, "gain_ci95": [0.05, 0.15],
+        "phase": "control", "played": 96, "failed": 2, "success": 0.25, "updates": 9,
+        "seconds": 16.0,
+        "gain": 0.1, "gain_ci95": [0.05, 0.15], "ci95": [0.2, 0.3], "by_type": {"all": 0.25},
     }  # fmt: skip
     content = report.write(run_folder(tmp_path, rows=[*ROWS, control]))
     assert content["control"] == control
     text = (tmp_path / "report.md").read_text()
-    assert "on 94 demonstrations (2 more were lost to errors of the environment): " in text
-    assert "success 25.0% sampled; RL minus control +10.0 points [+5.0, +15.0]." in text
+    assert "on 94 of 96 demonstrations won (2 lost to errors of the environment): suc" in text
+    assert "success 25.0% sampled; RL less control +10.0 points [+5.0, +15.0]." in text
+    assert "| success | before RL | after RL | change | control | RL less control |" in text
+    assert "| 25.0% [20.0%, 30.0%] | +10.0 points [+5.0, +15.0] |" in text
+    said = "control 25.0%, imitation going on for as long; RL less control: +10.0 points"
+    assert said in headline(content)
 
 
 def test_the_right_answers_score_is_reported_where_it_was_measured(tmp_path: Path) -> None:
@@ -200,8 +217,9 @@ def test_the_right_answers_score_is_reported_where_it_was_measured(tmp_path: Pat
 
 
 def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:
-    for name, rows in (("full", ROWS), ("steps", ROWS[4:6]), ("evals", ROWS[3:4])):
-        report.draw_curve(tmp_path / f"{name}.png", rows)
+    lost = {"phase": "eval", "at": 2, "sampled": None}
+    for name, rows in (("full", ROWS), ("steps", ROWS[4:6]), ("evals", ROWS[3:4]), ("no", [lost])):
+        draw_curve(tmp_path / f"{name}.png", rows, last=4)
         data = (tmp_path / f"{name}.png").read_bytes()
         assert data.startswith(b"\x89PNG\r\n\x1a\n")
         assert data.endswith(b"IEND\xaeB`\x82")
@@ -271,7 +289,7 @@ def fidelity_of(**changes: Any) -> Fidelity:
 )
 def test_a_threshold_that_is_passed_is_a_problem(changes: dict[str, Any], said: list[str]) -> None:
     """Of 64 episodes, 5 % are 3.2."""
-    assert fidelity_of(**changes).problems(small_recipe("tiny")) == said
+    assert fidelity_of(**changes).problems(small_recipe("tiny").fidelity) == said
 
 
 def test_a_run_that_is_not_to_be_trusted_is_reported_and_fails(tmp_path: Path) -> None:
@@ -285,13 +303,33 @@ def test_a_run_that_is_not_to_be_trusted_is_reported_and_fails(tmp_path: Path) -
     assert "**Do not trust this run: 2 trained tokens are not the sampled ones.**" in text
 
 
-def test_an_evaluation_that_lost_a_whole_type_is_reported_without_it(tmp_path: Path) -> None:
+def test_an_evaluation_without_a_valid_episode_has_no_figures(tmp_path: Path) -> None:
     run_folder(tmp_path)
-    groups = groups_of(4, [[None]] * 6)
+    error = ErrorInfo(type="EnvError", phase="turns", message="step: KeyError: 7")
+    groups = [
+        Group(
+            task_id=group.task_id,
+            episodes=tuple(
+                replace(episode, status=Status.INFRA_ERROR, error=error)
+                for episode in group.episodes
+            ),
+        )
+        for group in groups_of(4, [[None]] * 6)
+    ]
     for kind in ("sampled", "greedy"):
         path = tmp_path / "episodes" / f"eval-000004-{kind}.parquet"
         store.write_episodes(path, (e for g in groups for e in g.episodes))
     content = report.write(tmp_path)
-    assert content["after"]["n"] == 0
-    assert content["after"]["num_errors"] == 6
-    assert content["gain_ci95"] == (0.0, 0.0)
+    after = content["after"]
+    assert (after["n"], after["num_errors"], after["success"], after["ci95"]) == (0, 6, None, None)
+    assert after["by_type"] == {"all": None}
+    assert (content["gain"], content["gain_ci95"]) == (None, None)
+    text = (tmp_path / "report.md").read_text()
+    assert "%] | - | - |\n| **greedy**" in text
+    assert headline(content) == "no success to report: not one episode after RL was valid"
+    read = f"agentgym replay {tmp_path} --file eval-000004-greedy --group 0 --member 0"
+    assert f"| 12 | EnvError: step: KeyError: 7 | `{read}` |" in text
+    assert content["problems"] == [
+        "43.3% of the evaluated episodes were lost to errors of ours, "
+        f"most often 12 times EnvError: step: KeyError: 7; read one: {read}",
+    ]

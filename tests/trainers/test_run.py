@@ -20,7 +20,8 @@ from agentgym.env import env_class
 from agentgym.errors import UsageError, WorkerError
 from agentgym.trainers import config, train
 from agentgym.trainers.config import Recipe
-from agentgym.trainers.report import FidelityError
+from agentgym.trainers.fidelity import FidelityError
+from agentgym.trainers.lost import NoEpisodeError
 from agentgym.trainers.run import RunResult
 from agentgym.types import Episode
 
@@ -114,17 +115,52 @@ def test_metrics_have_a_row_a_step_and_the_report_is_their_sum(finished: RunResu
 
 
 def test_a_finished_run_is_given_back_and_not_run_again(
-    finished: RunResult, corridor_model: Path, capsys: pytest.CaptureFixture[str]
+    finished: RunResult, corridor_model: Path
 ) -> None:
     before = (finished.folder / "report.json").stat().st_mtime_ns
     again = train(small_recipe(corridor_model, **SHORT), out=finished.folder, resume=True)
     assert again == finished
-    other = train(small_recipe(corridor_model), out=finished.folder, resume=True)
-    assert other == finished
-    assert "going on with the recipe in" in capsys.readouterr().out
+    renamed = small_recipe(corridor_model, **SHORT, title="called something else")
+    assert train(renamed, out=finished.folder, resume=True) == finished
     assert (finished.folder / "report.json").stat().st_mtime_ns == before
     with pytest.raises(UsageError, match="already holds a run; --resume"):
         train(small_recipe(corridor_model, **SHORT), out=finished.folder)
+
+
+def test_to_resume_by_another_recipe_is_refused_by_name(
+    finished: RunResult, corridor_model: Path
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT)
+    with pytest.raises(UsageError, match="--resume goes on with a run and --force deletes it"):
+        train(recipe, out=finished.folder, resume=True, force=True)
+    told = "train.lr is 0.001, not 0.5; credit.name is salt, not grpo; .* choose another folder"
+    with pytest.raises(UsageError, match=told):
+        train(recipe, out=finished.folder, resume=True, train={"lr": 0.5}, credit={"name": "grpo"})
+    with pytest.raises(UsageError, match="rewards.overlong.weight is not set, not 1.0; "):
+        train(recipe, out=finished.folder, resume=True, rewards={"overlong": {"into": "outcome"}})
+    with pytest.raises(UsageError, match="train.steps is 2, not 1; "):
+        train(recipe, out=finished.folder, resume=True, train={"steps": 1})
+    assert store.open(finished.folder).report() == finished.report
+
+
+def test_a_finished_run_goes_on_to_more_steps_as_if_it_had_been_begun_with_them(
+    copy: Path, corridor_model: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT)
+    longer = {"steps": 3}
+    grown = train(recipe, out=copy, resume=True, train=longer).report
+    whole = train(recipe, out=tmp_path / "whole", train=longer).report
+    assert grown is not None
+    assert whole is not None
+    for part in ("before", "after", "gain_ci95", "fidelity", "greedy"):
+        assert grown[part] == whole[part]
+    weights = "checkpoints/step-000003/model.safetensors"
+    assert (copy / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+    falling = small_recipe(corridor_model, **SHORT, fidelity={"max_infra_errors": 1.0})
+    falling = config.validate(config.merge(falling.model_dump(), {"train": {"last_lr_share": 0.5}}))
+    (copy / "config.yaml").write_text(config.dump(falling))
+    with pytest.raises(UsageError, match="train.steps is 2 .* cannot grow: its learning rate fal"):
+        train(falling, out=copy, resume=True, train={"steps": 3})
 
 
 def test_a_lost_report_and_a_damaged_evaluation_are_made_again(
@@ -234,6 +270,7 @@ def test_a_model_that_cannot_play_is_one_line_and_the_folder_stays_free(
     out = tmp_path / "run"
     words = ["train", recipe, "--out", out]
     assert "has no chat template" in refuse(capsys, *words)
+    assert not out.exists()
     resumed = [*words, "--resume"]  # nothing was begun, so the recipe may be put right
     line = refuse(capsys, *resumed, "--model.path", tmp_path / "nowhere")
     assert f"cannot load model '{tmp_path / 'nowhere'}'" in line
@@ -297,6 +334,46 @@ def test_a_run_without_a_sound_checkpoint_is_not_begun_anew_unasked(
     recipe = save_recipe(small_recipe(corridor_model, **SHORT), tmp_path)
     line = refuse(capsys, "train", recipe, "--out", copy, "--resume", code=1)
     assert "no sound checkpoint is left; start again with --force" in line
+
+
+@pytest.mark.parametrize(
+    ("env", "what", "file"),
+    [
+        ("CrashingCorridor", "evaluation at step 0, sampled", "eval-000000-sampled"),
+        ("UntrainableCorridor", "train step 0", "step-000000"),
+    ],
+)
+def test_a_run_ends_where_no_episode_is_valid_and_says_what_they_met(
+    corridor_model: Path, tmp_path: Path, env: str, what: str, file: str
+) -> None:
+    recipe = small_recipe(corridor_model, **SHORT, env={"id": f"faulty_env:{env}"})
+    folder = tmp_path / "run"
+    with pytest.raises(NoEpisodeError) as found:
+        train(recipe, out=folder)
+    count = sum(len(group.episodes) for group in store.open(folder).groups(file))
+    assert str(found.value) == (
+        f"{what}: not one of {count} episodes is valid; {count} times EnvError: step: "
+        "ZeroDivisionError: division by zero; read one: "
+        f"agentgym replay {folder} --file {file} --group 0 --member 0"
+    )
+    assert not (folder / "report.json").exists()
+
+
+def test_eval_without_a_valid_episode_has_no_figures_and_fails(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = (copy / "config.yaml").read_text()
+    crashing = recipe.replace("agentgym/Corridor-v0", "faulty_env:CrashingCorridor")
+    (copy / "config.yaml").write_text(crashing)
+    assert main(["eval", str(copy), "--tasks", "2", "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert (result["n"], result["num_errors"]) == (0, 2)
+    assert [result[name] for name in ("success", "ci95", "score")] == [None] * 3
+    assert result["by_type"] == {"all": None}
+    assert main(["eval", str(copy), "--tasks", "2"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2].startswith("lost: 2 times EnvError: step: ZeroDivisionError: division by zero;")
+    assert said[-1] == "no success to report: not one of 2 episodes is valid"
 
 
 @pytest.fixture

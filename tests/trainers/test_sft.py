@@ -10,17 +10,18 @@ import pytest
 import torch
 from small_runs import ALONE, small_recipe
 
-from agentgym.demonstrate import DemonstratedTurn, Demonstration
+from agentgym.demonstrate import Demonstration
 from agentgym.errors import EnvError
 from agentgym.render import ByteTemplate, Renderer
 from agentgym.trainers import sft
 from agentgym.trainers.build import Panels
 from agentgym.trainers.config import WarmStartConfig
-from agentgym.trainers.imitate import CurvePoint, WarmStartRecord, build_model, imitate
+from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.stop import Stopped
+from agentgym.trainers.warm_start import CurvePoint, WarmStartRecord
 from agentgym.trainers.world import World
-from agentgym.types import Observation
+from agentgym.types import DemonstratedTurn, Observation
 
 USER, ASSISTANT, END = 256, 257, 258
 
@@ -232,8 +233,29 @@ def test_failing_environments_cost_their_own_demonstrations_and_are_counted(
     policy = Policy.load(corridor_model, device="cpu")
     record = imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
     assert (record.demonstrations, record.failed) == (18, 2)
-    assert record.summary().startswith("18 demonstrations (2 more failed), 0% mistakes")
-    assert "failed" not in replace(record, failed=0).summary()
+    said = "18 of 20 demonstrations won (2 lost to errors of the environment), 0% of their turns"
+    assert record.summary().startswith(said)
+    assert replace(record, failed=0).summary().startswith("18 demonstrations, 0% of their turns")
+
+
+def test_demonstrations_that_did_not_win_are_said_and_so_are_the_mistakes_that_were_made(
+    corridor_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = small_recipe(
+        corridor_model, env={"max_turns": 6}, warm_start={"demonstrations": 40, "updates": 1}
+    )
+    policy = Policy.load(corridor_model, device="cpu")
+    record = imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
+    assert 0 < record.late == 40 - record.demonstrations
+    assert (record.played, record.lost, record.failed) == (40, 0, 0)
+    said = f"{record.demonstrations} of 40 demonstrations won ({record.late} cut by the turn limit)"
+    assert record.summary().startswith(said)
+    last = [line for line in capsys.readouterr().out.splitlines() if "demonstrations" in line][-1]
+    assert last.startswith("demonstrations 40/40")
+    assert last.endswith(f"{record.demonstrations} won")
+    assert 0 < record.mistakes < 0.5
+    none = replace(record, mistakes=0.0)
+    assert "0% of their turns mistakes (20% were asked for, " in none.summary()
 
 
 def test_environments_that_all_fail_are_one_clear_error(
@@ -243,7 +265,7 @@ def test_environments_that_all_fail_are_one_clear_error(
         corridor_model, env={"id": "faulty_env:LostCorridor"}, warm_start={"demonstrations": 50}
     )
     panels, policy = Panels.load(recipe), Policy.load(corridor_model, device="cpu")
-    said = "no demonstration of 5. ended in success; 20 failed, the last one: task '.*SystemExit: 5"
+    said = "none of 20 demonstrations won \\(20 lost to errors .*, the last: task '.*SystemExit: 5"
     with pytest.raises(EnvError, match=said):
         imitate(ALONE, recipe, panels, policy=policy)
     with pytest.raises(EnvError, match=said):
@@ -253,7 +275,16 @@ def test_environments_that_all_fail_are_one_clear_error(
 def test_nothing_held_out_is_no_perfect_loss(corridor_model: Path) -> None:
     point = CurvePoint(update=1, train_loss=1.0, held_out_loss=None)
     record = WarmStartRecord(
-        demonstrations=1, failed=0, mistakes=0.0, updates=1, tokens_per_episode=1.0, curve=(point,)
+        demonstrations=1,
+        played=1,
+        lost=0,
+        late=0,
+        failed=0,
+        mistakes=0.0,
+        mistakes_asked=0.0,
+        updates=1,
+        tokens_per_episode=1.0,
+        curve=(point,),
     )
     assert record.summary().endswith("held-out loss -")
 

@@ -18,9 +18,9 @@ from agentgym.errors import EngineError
 from agentgym.render import Conversation, Prompt, Renderer, Template
 from agentgym.trainers.config import channels
 from agentgym.trainers.credit.salt import Salt
+from agentgym.trainers.fidelity import measure_fidelity
 from agentgym.trainers.loss import Entries, PpoLoss
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.report import measure_fidelity
 from agentgym.trainers.rewards.combine import combine
 from agentgym.trainers.step import DivergedError, StepResult, Trainer, train_step
 from agentgym.types import Episode, EpisodeId, Group, Observation
@@ -329,7 +329,7 @@ def test_tokens_behind_a_reencoded_prefix_are_counted(corridor_model: Path) -> N
     assert result.metrics["tokens/reencoded"] > 0
     fidelity = measure_fidelity([{"step": 0, **result.metrics}], [])
     assert fidelity.tokens_reencoded == result.metrics["tokens/reencoded"]
-    problems = fidelity.problems(trainer.recipe)
+    problems = fidelity.problems(trainer.recipe.fidelity)
     assert f"{fidelity.tokens_reencoded} trained tokens are not the sampled ones" in problems
 
 
