@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -65,6 +66,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def build_parser() -> Parser:
     """All verbs and their options."""
     parser = Parser(prog="agentgym", description="Gym and trainer for agents that act in turns.")
+    version = importlib.metadata.version("agentgym-lab")
+    parser.add_argument("--version", action="version", version=f"agentgym {version}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_train(verbs)
     _add_eval(verbs)
@@ -277,7 +280,3 @@ def count(text: str) -> int:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

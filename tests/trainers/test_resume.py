@@ -228,7 +228,7 @@ def two_processes(recipe_file: Path, folder: Path, *more: str) -> subprocess.Pop
     """A run in two processes, started alone."""
     words = ["train", str(recipe_file), "--out", str(folder), "--processes", "2", *more]
     return subprocess.Popen(
-        [sys.executable, "-m", "agentgym.cli", *words],
+        [sys.executable, "-m", "agentgym", *words],
         env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
