@@ -140,8 +140,7 @@ def check(env_id: str, *, as_json: bool) -> int:
 
 def play(env_id: str, *, split: str | None, task: str | None) -> int:
     """A person plays in the terminal."""
-    found = envs.env_class(env_id)
-    panel = found.panel(split or found.default_split)
+    panel = envs.get_panel(env_id, split)
     chosen = panel.get(task) if task else panel.tasks[0]
     with closing(GuardedEnv(envs.find_spec(env_id))) as env:
         print(f"{env_id}  task {chosen.id}; an empty line lists the choices, Ctrl-D leaves\n")

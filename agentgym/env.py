@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from agentgym.errors import UsageError, unknown
+from agentgym.errors import UsageError, boundary, unknown
 from agentgym.panel import Panel
 from agentgym.registry import load
 from agentgym.spaces import ObservationSpace, UnicodeText
@@ -226,6 +226,26 @@ def env_class(env_id: str) -> type[TurnEnv]:
     if not (isinstance(found, type) and issubclass(found, TurnEnv)):
         raise UsageError(f"environment '{env_id}' is not a TurnEnv")
     return found
+
+
+def get_panel(env_id: str, split: str | None = None) -> Panel:
+    """The tasks of a split; None is the environment's default one.
+
+    Raises:
+        UsageError: the environment names no such split, cannot make it, or has no task in it.
+    """
+    found = env_class(env_id)
+    split = split or found.default_split
+    what = f"split '{split}' of '{env_id}'"
+    with boundary(UsageError, what):
+        panel: Any = found.panel(split)  # first: it may say which files or packages are missing
+        if split not in found.splits():
+            raise unknown(f"split of '{env_id}'", split, found.splits())
+    if not isinstance(panel, Panel):
+        raise UsageError(f"{what}: `panel` must give a Panel, not {type(panel).__name__}")
+    if not panel.tasks:
+        raise UsageError(f"{what} has no tasks")
+    return panel
 
 
 def make(env_id: str, **kwargs: Any) -> gymnasium.Env[Observation, str]:

@@ -127,6 +127,7 @@ def test_the_program_has_help_that_names_every_verb(capsys: pytest.CaptureFixtur
         (["play", "agentgym/Coridor-v0"], "did you mean 'agentgym/Corridor-v0'"),
         (["play", "agentgym/Corridor-v0", "--split", "gen1/unsen"], "did you mean 'gen1/unseen'"),
         (["play", "agentgym/Corridor-v0", "--task", "99"], "unknown task of panel 'gen1/train'"),
+        (["train", "no/such.yaml"], "there is no recipe file 'no/such.yaml'"),
         (["train", "coridor"], "unknown recipe 'coridor'; did you mean 'corridor'"),
         (["train", "corridor", "--train.stesp", "3"], "did you mean 'train.steps'"),
         (["train", "corridor", "--credit.name", "slat"], "did you mean 'salt'"),
@@ -144,6 +145,80 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     line = refuse(capsys, *words)
     assert re.search(said, line), line
     assert list(tmp_path.iterdir()) == []
+
+
+MODULES = {
+    "wont_parse": "class Own(\n",
+    "wont_import": "import os\n\nraise ValueError('no token')\n",
+    "leaves": "raise SystemExit(0)\n",
+    "no_panel": """
+from agentgym import Panel, TurnEnv
+class Bare(TurnEnv):
+    pass
+class Listed(TurnEnv):
+    @classmethod
+    def panel(cls, split):
+        return []
+class Empty(TurnEnv):
+    @classmethod
+    def panel(cls, split):
+        return Panel(name=split, env="x", tasks=())
+class Official(Empty):
+    @classmethod
+    def splits(cls):
+        return ("official/test",)
+""",
+    "unguarded": """
+from agentgym import SeededEnv
+from agentgym.trainers import train
+class Own(SeededEnv):
+    pass
+train("small", out="runs/own", env={"id": "unguarded:Own"})
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "env", "said"),
+    [
+        ("check", "wont_parse:Own", r"'wont_parse:Own'.*SyntaxError: .*wont_parse.py, line 1"),
+        ("check", "wont_import:Own", r"ValueError: no token \(.*wont_import.py, line 3\)"),
+        ("play", "leaves:Own", r"SystemExit: 0 \(.*leaves.py, line 1\)"),
+        ("play", "no_panel:Bare", "split 'gen1/train' of 'no_panel:Bare': .*Bare has no panel"),
+        ("play", "no_panel:Listed", "'gen1/train' .*`panel` must give a Panel, not list"),
+        ("play", "no_panel:Empty", "'gen1/train' of 'no_panel:Empty' has no tasks"),
+        ("play", "no_panel:Official", "unknown split .*'gen1/train'; known: official/test"),
+        ("check", "unguarded:Own", "'unguarded' starts a run .*if __name__ == '__main__':"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_one_line(
+    verb: str, env: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    module = env.partition(":")[0]
+    (tmp_path / f"{module}.py").write_text(MODULES[module])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    line = refuse(capsys, verb, env)
+    assert re.search(said, line), line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unknown_task_among_thousands_is_a_short_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = refuse(capsys, "play", "agentgym/ALFWorld-v0", "--task", "nope")
+    assert len(line) < 200
+    assert re.search(r"'nope'; [\d,]+ are known, such as gen1/train/0000, ", line), line
+
+
+def test_the_program_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert re.fullmatch(r"agentgym \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    done = subprocess.run(
+        [sys.executable, "-m", "agentgym", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert re.fullmatch(r"agentgym \d+\.\d+\.\d+\n", done.stdout), done.stderr
 
 
 def test_train_without_a_recipe_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -383,7 +458,7 @@ def test_every_read_verb_has_json(verb: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
-    command = [sys.executable, "-m", "agentgym.cli", "episodes", str(run_folder)]
+    command = [sys.executable, "-m", "agentgym", "episodes", str(run_folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.close()
