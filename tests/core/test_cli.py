@@ -132,6 +132,7 @@ def test_the_program_has_help_that_names_every_verb(capsys: pytest.CaptureFixtur
         (["train", "corridor", "--train.stesp", "3"], "did you mean 'train.steps'"),
         (["train", "corridor", "--credit.name", "slat"], "did you mean 'salt'"),
         (["train", "corridor", "--env.id", "agentgym/Coridor-v0"], "agentgym/Corridor-v0"),
+        (["train", "corridor", "--env.id", "broken_envs:Listed"], "must give a Panel, not list"),
         (["train", "corridor", "--train.steps"], "'--train.steps' needs a value"),
         (["train", "corridor", "--print-config", "--seed", "x"], "'seed' is 'x'"),
         (["train", "corridor", "--control", "--warm_start", "null"], "this recipe has none"),
