@@ -16,8 +16,6 @@ from agentgym.registry import load
 
 USAGE_EXIT = 2
 FAILURE_EXIT = 1
-INTERRUPTED_EXIT = 130
-"""What shells say of a program that Ctrl-C ended."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return FAILURE_EXIT
     except KeyboardInterrupt:
         print("agentgym: interrupted", file=sys.stderr)
-        return INTERRUPTED_EXIT
+        return commands.INTERRUPTED_EXIT
 
 
 def build_parser() -> Parser:

@@ -7,7 +7,9 @@ import importlib.util
 import json
 import os
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -27,6 +29,8 @@ from agentgym.rows import to_row
 from agentgym.store import Run
 from agentgym.types import Episode, Task
 
+INTERRUPTED_EXIT = 130
+"""What shells say of a program that Ctrl-C ended."""
 EPISODES_SQL = (
     'SELECT file, "group", member, task_id, status, score, num_turns AS turns, '
     "round(list_aggregate(advantages, 'mean'), 3) AS advantage FROM episodes ORDER BY ALL"
@@ -45,17 +49,21 @@ def train(
     force: bool,
     control: bool,
 ) -> int:
-    """Run a recipe and say where its report is."""
+    """Run a recipe and say where its report is, or how to go on when Ctrl-C stopped it."""
     overrides = load("agentgym.trainers.config:parse_overrides")(words)
     # Most mistakes show here, before the import of torch takes its seconds.
     load("agentgym.trainers.config:resolve")(recipe, overrides)
     result = load("agentgym.trainers.run:train")(
         recipe, out=out, resume=resume, force=force, control=control, **overrides
     )
-    if result.report is None:
-        return 0
-    print(result.summary())
-    return 0
+    if result.report is not None:
+        print(result.summary())
+        if not control or result.report["control"] is not None:
+            return 0
+    asked = ["--control"] if control else []
+    again = ["agentgym", "train", recipe, "--out", str(result.folder), "--resume", *asked, *words]
+    print(f"agentgym: stopped; to go on: {shlex.join(again)}", file=sys.stderr)
+    return INTERRUPTED_EXIT
 
 
 def list_recipes() -> int:

@@ -216,7 +216,7 @@ def test_ctrl_c_once_saves_and_stops_and_twice_stops_now(runs: Runs) -> None:
     assert "stopping after this evaluation; press Ctrl-C again to stop now" in runs.said
     assert "stopping after this step; press Ctrl-C again to stop now" in runs.said
     assert "stopped before the first step; --resume goes on" in runs.said
-    assert runs.codes["stopped again"] == 0
+    assert runs.codes["stopped again"] == 130
     assert "stopped after step 1; --resume goes on" in runs.said
     assert runs.codes["stopped now"] == 130
     assert "agentgym: interrupted" in runs.said
