@@ -12,7 +12,9 @@ from typing import Any
 
 from agentgym import commands
 from agentgym.errors import AgentGymError, UsageError
+from agentgym.listing import Filter
 from agentgym.registry import load
+from agentgym.types import Status
 
 USAGE_EXIT = 2
 FAILURE_EXIT = 1
@@ -174,16 +176,25 @@ def _add_run_verbs(verbs: Any) -> None:
 
     episodes = verbs.add_parser(
         "episodes",
-        help="a table of a run's episodes",
-        description="With --sql, any DuckDB query over the views `episodes` and `turns`.",
+        help="tables of a run's episodes",
+        description="A row per file; filtered, a row per episode; with --sql, any DuckDB query "
+        "over the views `episodes` and `turns`.",
     )
     episodes.add_argument("folder", type=Path, metavar="RUN")
+    episodes.add_argument(
+        "--step", type=int, help="what this train step and evaluations at it played"
+    )
+    episodes.add_argument("--status", choices=list(map(str, Status)), metavar="STATUS")
+    episodes.add_argument("--task", help="a task id")
     example = "SELECT status, count(*) FROM episodes GROUP BY 1"
     episodes.add_argument("--sql", help=f'such as "{example}"')
     _add_json(episodes)
     episodes.set_defaults(
         run=lambda options, _: commands.episodes(
-            options.folder, sql=options.sql, as_json=options.json
+            options.folder,
+            Filter(step=options.step, status=options.status, task=options.task),
+            sql=options.sql,
+            as_json=options.json,
         )
     )
 
