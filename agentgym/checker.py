@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import env_checker
 
-from agentgym.env import TurnEnv, env_class, find_spec
-from agentgym.errors import AgentGymError, cut
+from agentgym.env import TurnEnv, env_class, find_spec, get_panel
+from agentgym.errors import AgentGymError, UsageError, cut
 from agentgym.guard import GuardedEnv, text_of
 from agentgym.types import Json, Observation, Outcome, Reply, Task
 
@@ -29,6 +30,8 @@ MAX_TURNS = 30
 LONG_SECRET_CHARS = 16
 """A shorter secret ("Paris", "mug 1") may stand in an honest observation by chance."""
 CANARY = "canary-2f1c9a77-never-shown"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""Gymnasium paints its warnings, for a terminal."""
 
 HOSTILE = {
     "empty": "",
@@ -64,14 +67,18 @@ class Check:
 class Subject:
     """What is checked."""
 
+    env_id: str
     spec: EnvSpec
     env_class: type[TurnEnv]
 
     @property
     def tasks(self) -> list[Task]:
         """The first few tasks of each split."""
-        splits = self.env_class.splits()
-        return [task for split in splits for task in self.env_class.panel(split).tasks[:NUM_TASKS]]
+        try:
+            panels = [get_panel(self.env_id, split) for split in self.env_class.splits()]
+        except UsageError as error:  # told by `check_panels`, which comes first
+            raise AssertionError("there are no tasks to try it on") from error
+        return [task for panel in panels for task in panel.tasks[:NUM_TASKS]]
 
     @contextmanager
     def made(self) -> Iterator[GuardedEnv]:
@@ -89,22 +96,41 @@ def check_env(env_id: str) -> tuple[Check, ...]:
     Raises:
         UsageError: nothing has that id, or it is no `TurnEnv`.
     """
-    subject = Subject(env_class=env_class(env_id), spec=find_spec(env_id))
+    subject = Subject(env_id=env_id, env_class=env_class(env_id), spec=find_spec(env_id))
     results = []
     for check in CHECKS:
         name = (check.__doc__ or "").partition("\n")[0].rstrip(".")
         try:
             remark = check(subject)
         except Exception as error:  # the environment's, whatever it is: the reason it fails
-            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-            results.append(Check(name=name, ok=False, reason=cut(kind + text_of(error))))
+            ours = isinstance(error, (AssertionError, UsageError))
+            reason = text_of(error) if ours else f"{type(error).__name__}: {text_of(error)}"
+            results.append(Check(name=name, ok=False, reason=cut(COLOUR.sub("", reason))))
         else:
             results.append(Check(name=name, ok=True, reason=remark or ""))
     return tuple(results)
 
 
+def check_panels(subject: Subject) -> None:
+    """Every split has tasks, its hash is the same twice, and no task is in two splits."""
+    owner: dict[str, str] = {}
+    splits = subject.env_class.splits()
+    default = subject.env_class.default_split
+    assert default in splits, f"default_split '{default}' is not among {splits}"
+    for split in splits:
+        panel = get_panel(subject.env_id, split)
+        assert panel.name == split, f"panel '{split}' calls itself '{panel.name}'"
+        assert panel.hash == subject.env_class.panel(split).hash, f"panel '{split}' changes"
+        for task in panel:
+            assert task.split == split, f"task '{task.id}' of '{split}' says '{task.split}'"
+            content = repr((task.seed, task.public, task.secret))
+            other = owner.setdefault(content, split)
+            assert other == split, f"task '{task.id}' of '{split}' is in '{other}' as well"
+
+
 def check_gymnasium(subject: Subject) -> None:
     """Gymnasium's own checker passes without a warning."""
+    assert subject.tasks
     with warnings.catch_warnings(record=True) as caught, subject.made() as env:
         warnings.simplefilter("always")
         env_checker.check_env(env.inner, skip_render_check=True)
@@ -123,24 +149,6 @@ def check_spaces(subject: Subject) -> None:
             assert same, "an observation does not survive pickling"
         for name, text in HOSTILE.items():
             assert text in env.inner.action_space, f"the action space lacks a string: {name}"
-
-
-def check_panels(subject: Subject) -> None:
-    """Every split has tasks, its hash is the same twice, and no task is in two splits."""
-    owner: dict[str, str] = {}
-    splits = subject.env_class.splits()
-    default = subject.env_class.default_split
-    assert default in splits, f"default_split '{default}' is not among {splits}"
-    for split in splits:
-        panel = subject.env_class.panel(split)
-        assert len(panel) > 0, f"panel '{split}' is empty"
-        assert panel.name == split, f"panel '{split}' calls itself '{panel.name}'"
-        assert panel.hash == subject.env_class.panel(split).hash, f"panel '{split}' changes"
-        for task in panel:
-            assert task.split == split, f"task '{task.id}' of '{split}' says '{task.split}'"
-            content = repr((task.seed, task.public, task.secret))
-            other = owner.setdefault(content, split)
-            assert other == split, f"task '{task.id}' of '{split}' is in '{other}' as well"
 
 
 def check_determinism(subject: Subject) -> None:
@@ -238,9 +246,9 @@ def check_close(subject: Subject) -> None:
 
 
 CHECKS = (
+    check_panels,
     check_gymnasium,
     check_spaces,
-    check_panels,
     check_determinism,
     check_outcome,
     check_hostile_actions,

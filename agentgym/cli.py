@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ from typing import Any
 
 from agentgym import commands
 from agentgym.errors import AgentGymError, UsageError
+from agentgym.listing import Filter
 from agentgym.registry import load
+from agentgym.types import Status
 
 USAGE_EXIT = 2
 FAILURE_EXIT = 1
-INTERRUPTED_EXIT = 130
-"""What shells say of a program that Ctrl-C ended."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,12 +60,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return FAILURE_EXIT
     except KeyboardInterrupt:
         print("agentgym: interrupted", file=sys.stderr)
-        return INTERRUPTED_EXIT
+        return commands.INTERRUPTED_EXIT
 
 
 def build_parser() -> Parser:
     """All verbs and their options."""
     parser = Parser(prog="agentgym", description="Gym and trainer for agents that act in turns.")
+    version = importlib.metadata.version("agentgym-lab")
+    parser.add_argument("--version", action="version", version=f"agentgym {version}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_train(verbs)
     _add_eval(verbs)
@@ -173,16 +176,25 @@ def _add_run_verbs(verbs: Any) -> None:
 
     episodes = verbs.add_parser(
         "episodes",
-        help="a table of a run's episodes",
-        description="With --sql, any DuckDB query over the views `episodes` and `turns`.",
+        help="tables of a run's episodes",
+        description="A row per file; filtered, a row per episode; with --sql, any DuckDB query "
+        "over the views `episodes` and `turns`.",
     )
     episodes.add_argument("folder", type=Path, metavar="RUN")
+    episodes.add_argument(
+        "--step", type=int, help="what this train step and evaluations at it played"
+    )
+    episodes.add_argument("--status", choices=list(map(str, Status)), metavar="STATUS")
+    episodes.add_argument("--task", help="a task id")
     example = "SELECT status, count(*) FROM episodes GROUP BY 1"
     episodes.add_argument("--sql", help=f'such as "{example}"')
     _add_json(episodes)
     episodes.set_defaults(
         run=lambda options, _: commands.episodes(
-            options.folder, sql=options.sql, as_json=options.json
+            options.folder,
+            Filter(step=options.step, status=options.status, task=options.task),
+            sql=options.sql,
+            as_json=options.json,
         )
     )
 
@@ -277,7 +289,3 @@ def count(text: str) -> int:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

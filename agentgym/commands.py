@@ -7,7 +7,9 @@ import importlib.util
 import json
 import os
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -19,18 +21,16 @@ from rich.table import Table
 
 from agentgym import env as envs
 from agentgym import store
-from agentgym.errors import StoreError, UsageError
+from agentgym.errors import UsageError
 from agentgym.guard import GuardedEnv
+from agentgym.listing import Filter, rows_of
 from agentgym.registry import EXTRAS, load
-from agentgym.replay import episode_text, printable
+from agentgym.replay import episode_text, find_episode, printable
 from agentgym.rows import to_row
-from agentgym.store import Run
-from agentgym.types import Episode, Task
+from agentgym.types import Task
 
-EPISODES_SQL = (
-    'SELECT file, "group", member, task_id, status, score, num_turns AS turns, '
-    "round(list_aggregate(advantages, 'mean'), 3) AS advantage FROM episodes ORDER BY ALL"
-)
+INTERRUPTED_EXIT = 130
+"""What shells say of a program that Ctrl-C ended."""
 TABLE_ROWS = 200
 WIDE = 10_000
 """Columns of a table where no terminal wraps it; rich takes fewer where fewer will do."""
@@ -45,17 +45,21 @@ def train(
     force: bool,
     control: bool,
 ) -> int:
-    """Run a recipe and say where its report is."""
+    """Run a recipe and say where its report is, or how to go on when Ctrl-C stopped it."""
     overrides = load("agentgym.trainers.config:parse_overrides")(words)
     # Most mistakes show here, before the import of torch takes its seconds.
     load("agentgym.trainers.config:resolve")(recipe, overrides)
     result = load("agentgym.trainers.run:train")(
         recipe, out=out, resume=resume, force=force, control=control, **overrides
     )
-    if result.report is None:
-        return 0
-    print(result.summary())
-    return 0
+    if result.report is not None:
+        print(result.summary())
+        if not control or result.report["control"] is not None:
+            return 0
+    asked = ["--control"] if control else []
+    again = ["agentgym", "train", recipe, "--out", str(result.folder), "--resume", *asked, *words]
+    print(f"agentgym: stopped; to go on: {shlex.join(again)}", file=sys.stderr)
+    return INTERRUPTED_EXIT
 
 
 def list_recipes() -> int:
@@ -146,8 +150,7 @@ def check(env_id: str, *, as_json: bool) -> int:
 
 def play(env_id: str, *, split: str | None, task: str | None) -> int:
     """A person plays in the terminal."""
-    found = envs.env_class(env_id)
-    panel = found.panel(split or found.default_split)
+    panel = envs.get_panel(env_id, split)
     chosen = panel.get(task) if task else panel.tasks[0]
     with closing(GuardedEnv(envs.find_spec(env_id))) as env:
         print(f"{env_id}  task {chosen.id}; an empty line lists the choices, Ctrl-D leaves\n")
@@ -188,42 +191,27 @@ def replay(
 ) -> int:
     """Print one episode."""
     run = store.open(folder)
-    name = file or _step_file(run, step)
-    for found in run.groups(name):
-        for episode in found.episodes:
-            if (episode.id.group, episode.id.member) == (group, member):
-                _show_episode(episode, as_json=as_json)
-                return 0
-    raise UsageError(f"'{name}' has no episode group={group}/member={member}")
-
-
-def _step_file(run: Run, step: int | None) -> str:
-    if step is not None:
-        return f"step-{step:06d}"
-    names = [path.stem for path in run.files()]
-    if not names:
-        raise StoreError(f"no episodes in '{run.folder}'")
-    return ([name for name in names if name.startswith("step-")] or names)[-1]
-
-
-def _show_episode(episode: Episode, *, as_json: bool) -> None:
+    episode = find_episode(run, file=file, step=step, group=group, member=member)
     if as_json:
         row = to_row(episode)
         row["images"] = [image is not None for image in row["images"]]
         print_json(row)
     else:
         print(episode_text(episode))
+    return 0
 
 
-def episodes(folder: Path, *, sql: str | None, as_json: bool) -> int:
-    """A table of a run's episodes, or of what a query gives."""
+def episodes(folder: Path, wanted: Filter, *, sql: str | None, as_json: bool) -> int:
+    """A run's episode files, the episodes that pass a filter, or what a query gives."""
     import duckdb
 
+    if sql is not None and wanted.chosen:
+        raise UsageError("--sql takes no other filter: say it in the query's WHERE")
     run = store.open(folder)
     for complaint in run.sound_files()[1]:
         Console(stderr=True).print(f"skipped {complaint}", style="yellow", markup=False)
     try:
-        result = run.connect().execute(sql or EPISODES_SQL)
+        result = run.connect().execute(sql) if sql else rows_of(run.connect(), wanted)
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {str(error).splitlines()[0]}") from error
     head = [column[0] for column in result.description or ()]
@@ -234,6 +222,13 @@ def episodes(folder: Path, *, sql: str | None, as_json: bool) -> int:
     show_table(head, rows[:TABLE_ROWS])
     if len(rows) > TABLE_ROWS:
         print(f"({TABLE_ROWS} of {len(rows)} rows; --json prints them all)")
+    if not rows:
+        print("(no such episodes)")
+    if not (sql or wanted.chosen):
+        where = shlex.quote(str(folder))
+        more = "with --step N, --status S, --task ID or --sql QUERY"
+        print(f"rows of episodes: agentgym episodes {where} {more}")
+        print(f"read one: agentgym replay {where} --file {rows[-1][0]}")
     return 0
 
 

@@ -33,8 +33,6 @@ BUILTIN = {
 
 _registered: set[str] = set()
 """What `register` added: Gymnasium's registry also holds environments that take no turns."""
-_recalled: list[str] = []
-"""The module that `recall` is importing."""
 
 
 class Demonstrator(Protocol):
@@ -260,30 +258,38 @@ def recall(env_id: str, entry_point: str, *, max_turns: int | None) -> None:
     """
     if env_id in gymnasium.registry:
         return
-    module = entry_point.partition(":")[0]
-    _recalled.append(module)
     try:
-        with boundary(UsageError, f"'{env_id}': importing '{module}'"):
-            load(entry_point)  # the module may register it itself
+        load(entry_point)  # the module may register it itself
     except UsageError as error:
         if not isinstance(error.__cause__, ModuleNotFoundError):
             raise
-        where = f"run this in the folder where '{module.partition('.')[0]}' lies"
+        where = (
+            f"run this in the folder where '{entry_point.partition(':')[0].partition('.')[0]}' lies"
+        )
         raise UsageError(f"environment '{env_id}': {error}; {where}") from error
-    finally:
-        _recalled.pop()
     if env_id not in gymnasium.registry:
         gymnasium.register(env_id, entry_point=entry_point, max_episode_steps=max_turns)
         _registered.add(env_id)
 
 
-def refuse_recalled() -> None:
-    """Raise where a module that is only imported for its environment goes on to train."""
-    if _recalled:
-        raise UsageError(
-            f"'{_recalled[-1]}' trains when it is imported; put that under "
-            '`if __name__ == "__main__":`, so that its environment can be imported'
-        )
+def get_panel(env_id: str, split: str | None = None) -> Panel:
+    """The tasks of a split; None is the environment's default one.
+
+    Raises:
+        UsageError: the environment names no such split, cannot make it, or has no task in it.
+    """
+    found = env_class(env_id)
+    split = split or found.default_split
+    what = f"split '{split}' of '{env_id}'"
+    with boundary(UsageError, what):
+        panel: Any = found.panel(split)  # first: it may say which files or packages are missing
+        if split not in found.splits():
+            raise unknown(f"split of '{env_id}'", split, found.splits())
+    if not isinstance(panel, Panel):
+        raise UsageError(f"{what}: `panel` must give a Panel, not {type(panel).__name__}")
+    if not panel.tasks:
+        raise UsageError(f"{what} has no tasks")
+    return panel
 
 
 def make(env_id: str, **kwargs: Any) -> gymnasium.Env[Observation, str]:

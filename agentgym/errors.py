@@ -26,6 +26,9 @@ MESSAGE_CHARS = 2000
 TRACE_FRAMES = 8
 """So many frames of a recorded traceback are kept, the last ones."""
 
+LISTED_NAMES = 40
+"""So many known names an error may list; a panel has thousands of tasks."""
+
 
 class AgentGymError(Exception):
     """The root of all our errors."""
@@ -114,8 +117,13 @@ def describe(error: BaseException, phase: str, *, action: str | None = None) -> 
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """An error that names the unknown thing, the nearest known one, and otherwise all of them."""
+    """An error that names the unknown thing and the nearest known one, otherwise all or a few."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(names)
+    if near:
+        hint = f"did you mean '{near[0]}'?"
+    elif len(names) <= LISTED_NAMES:
+        hint = "known: " + ", ".join(names)
+    else:
+        hint = f"{len(names):,} are known, such as {', '.join(names[:3])}"
     return UsageError(f"unknown {kind} '{name}'; {hint}")

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from agentgym.errors import UsageError, unknown
+from agentgym.errors import AgentGymError, UsageError, cut, unknown
+
+_importing: list[str] = []
+"""The modules that `load` imports at this moment, the innermost last."""
 
 
 def load(entry_point: str) -> Any:
     """The object behind `"module:name"`.
 
     Raises:
-        UsageError: the text has another form, there is no such module, or it lacks the name.
+        UsageError: the text has another form, there is no such module, it cannot be imported, or
+            it lacks the name.
     """
     module_name, colon, name = entry_point.partition(":")
     if not (module_name and colon and name):
         raise UsageError(f"'{entry_point}' is not of the form 'module:name'")
+    _importing.append(module_name)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise UsageError(_explain(entry_point, error)) from error
+    except AgentGymError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"cannot import '{entry_point}': {_raised(error)}") from error
+    finally:
+        _importing.pop()
     if not hasattr(module, name):
         raise UsageError(f"module '{module_name}' has no '{name}'")
     return getattr(module, name)
@@ -42,6 +54,28 @@ def _explain(entry_point: str, error: ModuleNotFoundError) -> str:
         install = f"pip install 'agentgym-lab[{EXTRAS[missing]}]'"
         return f"'{entry_point}' needs the package '{missing}': {install}"
     return f"cannot import '{entry_point}': there is no module '{missing}'"
+
+
+def _raised(error: BaseException) -> str:
+    """What was raised, and where."""
+    what = f"{type(error).__name__}: {error}"
+    if not isinstance(error, SyntaxError):  # whose text says where
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        what += f" ({frame.filename}, line {frame.lineno})"
+    return cut(what)
+
+
+def refuse_run_in_import() -> None:
+    """Refuse to start a run where a module is being imported for what is in it.
+
+    Raises:
+        UsageError: `load` is importing one.
+    """
+    if _importing:
+        raise UsageError(
+            f"module '{_importing[-1]}' starts a run when it is imported; put that part under "
+            "if __name__ == '__main__':"
+        )
 
 
 class Registry:

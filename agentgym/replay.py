@@ -1,13 +1,68 @@
-"""An episode as text to read: turn by turn, with rewards and advantages."""
+"""One episode of a run: found, and as text to read, turn by turn with rewards and advantages."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from agentgym.errors import StoreError, UsageError
+from agentgym.store import Run
 from agentgym.types import Episode, Turn
+
+STEP_FILE = re.compile(r"step-(\d+)")
 
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal might obey, and lone surrogates, which no output can hold."""
+
+
+def find_episode(
+    run: Run, *, file: str | None, step: int | None, group: int, member: int
+) -> Episode:
+    """One stored episode.
+
+    Args:
+        file: an episode file without its ending.
+        step: a train step; without a file either, it is the last one.
+
+    Raises:
+        UsageError: there is no such episode; the message says which there are.
+        StoreError: no episode is stored, or the file is damaged.
+    """
+    if file is not None and step is not None:
+        raise UsageError("give --file or --step, not both: each says which file is read")
+    name, place = (file, f"'{file}'") if file is not None else _step_file(run, step)
+    episodes = [episode for each in run.groups(name) for episode in each.episodes]
+    members = {episode.id.member: episode for episode in episodes if episode.id.group == group}
+    if not members:
+        groups = sorted({episode.id.group for episode in episodes})
+        raise UsageError(f"{place} has no group {group}; stored: {span(groups)}")
+    if member not in members:
+        stored = span(sorted(members))
+        raise UsageError(f"group {group} of {place} has no member {member}; stored: {stored}")
+    return members[member]
+
+
+def _step_file(run: Run, step: int | None) -> tuple[str, str]:
+    """The file of a train step and how to call it; a run without any is read from its end."""
+    names = [path.stem for path in run.files()]
+    if not names:
+        raise StoreError(f"no episodes in '{run.folder}'")
+    steps = {int(match[1]): match[0] for name in names if (match := STEP_FILE.fullmatch(name))}
+    if not steps and step is not None:
+        hint = f"there are only evaluations; name one with --file, such as {names[-1]}"
+        raise UsageError(f"no train step {step} in '{run.folder}'; {hint}")
+    if not steps:
+        return names[-1], f"'{names[-1]}'"
+    step = max(steps) if step is None else step
+    if step not in steps:
+        stored = span(sorted(steps))
+        raise UsageError(f"no train step {step} in '{run.folder}'; stored: {stored}")
+    return steps[step], f"train step {step}"
+
+
+def span(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words: the only one, or the first and the last."""
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def printable(text: str) -> str:

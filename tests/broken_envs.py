@@ -158,3 +158,21 @@ class Unseeded(Sound):
         self.task = (options or {}).get("task") or self.panel("gen1/train").tasks[0]
         self.won = False
         return Observation(text="Which number?"), {}
+
+
+class Listed(Sound):
+    """Its panel is a plain list."""
+
+    @classmethod
+    def panel(cls, split: str) -> Any:
+        return list(super().panel(split).tasks)
+
+
+class Painted(Sound):
+    """Makes Gymnasium warn, which it does in yellow, and raises in red."""
+
+    def reset(self, *, seed: int | None = 3, options: dict[str, Any] | None = None) -> Any:
+        return super().reset(seed=seed, options=options)
+
+    def outcome(self) -> Outcome:
+        raise ValueError("painted \x1b[31mred\x1b[0m")

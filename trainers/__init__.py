@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentgym.registry import refuse_run_in_import
+
 if TYPE_CHECKING:
     from agentgym.trainers.config import Recipe
     from agentgym.trainers.run import RunResult
@@ -22,6 +24,7 @@ def train(
     **overrides: Any,
 ) -> RunResult:
     """Run a recipe; see `agentgym.trainers.run.train`, which this imports when called."""
+    refuse_run_in_import()
     from agentgym.trainers import run
 
     return run.train(recipe, out=out, resume=resume, force=force, control=control, **overrides)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from agentgym import registry
-from agentgym.env import env_class
-from agentgym.errors import EnvError, UsageError, boundary, unknown
+from agentgym.env import get_panel
+from agentgym.errors import EnvError, UsageError
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
@@ -33,12 +33,8 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         UsageError: an unknown environment, split, scheme, channel or key.
     """
-    found = env_class(recipe.env.id)
     for split in (recipe.env.train, recipe.env.eval):
-        if split not in found.splits():
-            with boundary(UsageError, f"split '{split}' of '{recipe.env.id}'"):
-                found.panel(split)  # may say more: which files or packages are missing
-            raise unknown(f"split of '{recipe.env.id}'", split, found.splits())
+        get_panel(recipe.env.id, split)
     if recipe.env.args:
         try:
             asyncio.run(_make_one(recipe))
@@ -85,7 +81,7 @@ def _check_loss(recipe: Recipe, credit: Credit) -> None:
 def _check_tasks(reward: Reward, recipe: Recipe) -> None:
     """Show the tasks of the train split to a reward channel that wants to see them."""
     if isinstance(reward, ChecksTasks):
-        for task in env_class(recipe.env.id).panel(recipe.env.train).tasks:
+        for task in get_panel(recipe.env.id, recipe.env.train):
             reward.check_task(task)
 
 
@@ -126,11 +122,10 @@ class Panels:
     @staticmethod
     def load(recipe: Recipe) -> Panels:
         """The panels that a recipe names."""
-        found = env_class(recipe.env.id)
-        judged = found.panel(recipe.env.eval)
+        judged = get_panel(recipe.env.id, recipe.env.eval)
         if recipe.eval.tasks is not None:
             judged = judged.head(recipe.eval.tasks)
-        return Panels(train=found.panel(recipe.env.train), eval=judged)
+        return Panels(train=get_panel(recipe.env.id, recipe.env.train), eval=judged)
 
 
 def load_policy(recipe: Recipe, path: str) -> Policy:

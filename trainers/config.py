@@ -254,6 +254,8 @@ def read_recipe(name: str) -> dict[str, Any]:
     path = RECIPES / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"there is no recipe file '{name}'")
     if not path.is_file():
         raise unknown("recipe", name, recipe_names())
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import transformers
 
 from agentgym import store
-from agentgym.env import env_class
+from agentgym.env import get_panel
 from agentgym.errors import StoreError, UsageError
 from agentgym.store import Run
 from agentgym.trainers import checkpoint, config, evaluate, lost, run_folder
@@ -50,7 +50,7 @@ def judge(
     if found is None:
         raise StoreError(f"'{run.folder}' has no sound checkpoint to judge")
     split = split or recipe.env.eval
-    panel = env_class(recipe.env.id).panel(split)
+    panel = get_panel(recipe.env.id, split)
     if tasks is not None:
         panel = panel.head(tasks)
     transformers.utils.logging.disable_progress_bar()

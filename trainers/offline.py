@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +12,7 @@ import yaml
 
 from agentgym import registry
 from agentgym.errors import StoreError, UsageError
+from agentgym.replay import STEP_FILE, span
 from agentgym.store import Run
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe
@@ -25,7 +25,6 @@ from agentgym.types import Credited, Episode, ScoredGroup
 
 NEVER_MISSING = frozenset({"outcome", "turn", "states", "batch"})
 """What a scheme may read of any stored step."""
-STEP_FILE = re.compile(r"step-(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,12 +172,8 @@ def steps_of(run: Run, step: int | None) -> tuple[int, ...]:
     if step is None:
         return found
     if step not in found:
-        raise UsageError(f"no train step {step} in '{run.folder}'; stored: {_ranges(found)}")
+        raise UsageError(f"no train step {step} in '{run.folder}'; stored: {span(found)}")
     return (step,)
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def read_step(run: Run, recipe: Recipe, step: int) -> tuple[ScoredGroup, ...]:

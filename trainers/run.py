@@ -17,7 +17,6 @@ import torch
 import transformers
 
 from agentgym import registry, store
-from agentgym.env import refuse_recalled
 from agentgym.errors import StoreError, UsageError
 from agentgym.panel import Panel
 from agentgym.trainers import checkpoint, config, lost, report, run_folder
@@ -92,7 +91,6 @@ def train(
         FidelityError: a threshold of the fidelity report was passed.
         NoEpisodeError: an evaluation or a train step has no valid episode.
     """
-    refuse_recalled()
     if isinstance(recipe, str):
         name, resolved = Path(recipe).stem, config.resolve(recipe, overrides)
     else:

@@ -97,7 +97,7 @@ def test_a_broken_promise_fails_its_check(name: str) -> None:
         ("Telling", "check_secrets", "task '10': 'Say the number 10.' is in the first prompt"),
         ("Fragile", "check_hostile_actions", "lone surrogate: step: UnicodeEncodeError"),
         ("Hopeless", "check_expert", "solved 0 of 3 tasks"),
-        ("Empty", "check_panels", "panel 'gen1/train' is empty"),
+        ("Empty", "check_panels", "split 'gen1/train' of 'broken_envs:Empty' has no tasks"),
         ("Shifting", "check_panels", "panel 'gen1/train' changes"),
         ("Overlapping", "check_panels", "task '10' of 'gen1/unseen' is in 'gen1/train' as well"),
         ("Ungraded", "check_outcome", "AssertionError: not yet"),
@@ -111,6 +111,22 @@ def test_the_reason_says_what_to_mend(name: str, check: str, reason: str) -> Non
         for function, result in zip(CHECKS, check_env(f"broken_envs:{name}"), strict=True)
     }
     assert reason in next(said for function, said in reasons.items() if function.__name__ == check)
+
+
+def test_without_tasks_only_the_panel_is_to_blame() -> None:
+    first, *others = check_env("broken_envs:Listed")
+    assert first.reason == (
+        "split 'gen1/train' of 'broken_envs:Listed': `panel` must give a Panel, not list"
+    )
+    assert not any(check.ok for check in others)
+    assert {check.reason for check in others} == {"there are no tasks to try it on"}
+
+
+def test_reasons_have_no_colours() -> None:
+    reasons = " ".join(check.reason for check in check_env("broken_envs:Painted"))
+    assert "The default seed argument in reset should be `None`" in reasons
+    assert "painted red" in reasons
+    assert "\x1b" not in reasons
 
 
 def test_an_unknown_environment_is_the_users_mistake() -> None:

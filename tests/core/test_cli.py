@@ -127,10 +127,12 @@ def test_the_program_has_help_that_names_every_verb(capsys: pytest.CaptureFixtur
         (["play", "agentgym/Coridor-v0"], "did you mean 'agentgym/Corridor-v0'"),
         (["play", "agentgym/Corridor-v0", "--split", "gen1/unsen"], "did you mean 'gen1/unseen'"),
         (["play", "agentgym/Corridor-v0", "--task", "99"], "unknown task of panel 'gen1/train'"),
+        (["train", "no/such.yaml"], "there is no recipe file 'no/such.yaml'"),
         (["train", "coridor"], "unknown recipe 'coridor'; did you mean 'corridor'"),
         (["train", "corridor", "--train.stesp", "3"], "did you mean 'train.steps'"),
         (["train", "corridor", "--credit.name", "slat"], "did you mean 'salt'"),
         (["train", "corridor", "--env.id", "agentgym/Coridor-v0"], "agentgym/Corridor-v0"),
+        (["train", "corridor", "--env.id", "broken_envs:Listed"], "must give a Panel, not list"),
         (["train", "corridor", "--train.steps"], "'--train.steps' needs a value"),
         (["train", "corridor", "--print-config", "--seed", "x"], "'seed' is 'x'"),
         (["train", "corridor", "--control", "--warm_start", "null"], "this recipe has none"),
@@ -144,6 +146,80 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     line = refuse(capsys, *words)
     assert re.search(said, line), line
     assert list(tmp_path.iterdir()) == []
+
+
+MODULES = {
+    "wont_parse": "class Own(\n",
+    "wont_import": "import os\n\nraise ValueError('no token')\n",
+    "leaves": "raise SystemExit(0)\n",
+    "no_panel": """
+from agentgym import Panel, TurnEnv
+class Bare(TurnEnv):
+    pass
+class Listed(TurnEnv):
+    @classmethod
+    def panel(cls, split):
+        return []
+class Empty(TurnEnv):
+    @classmethod
+    def panel(cls, split):
+        return Panel(name=split, env="x", tasks=())
+class Official(Empty):
+    @classmethod
+    def splits(cls):
+        return ("official/test",)
+""",
+    "unguarded": """
+from agentgym import SeededEnv
+from agentgym.trainers import train
+class Own(SeededEnv):
+    pass
+train("small", out="runs/own", env={"id": "unguarded:Own"})
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "env", "said"),
+    [
+        ("check", "wont_parse:Own", r"'wont_parse:Own'.*SyntaxError: .*wont_parse.py, line 1"),
+        ("check", "wont_import:Own", r"ValueError: no token \(.*wont_import.py, line 3\)"),
+        ("play", "leaves:Own", r"SystemExit: 0 \(.*leaves.py, line 1\)"),
+        ("play", "no_panel:Bare", "split 'gen1/train' of 'no_panel:Bare': .*Bare has no panel"),
+        ("play", "no_panel:Listed", "'gen1/train' .*`panel` must give a Panel, not list"),
+        ("play", "no_panel:Empty", "'gen1/train' of 'no_panel:Empty' has no tasks"),
+        ("play", "no_panel:Official", "unknown split .*'gen1/train'; known: official/test"),
+        ("check", "unguarded:Own", "'unguarded' starts a run .*if __name__ == '__main__':"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_one_line(
+    verb: str, env: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    module = env.partition(":")[0]
+    (tmp_path / f"{module}.py").write_text(MODULES[module])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    line = refuse(capsys, verb, env)
+    assert re.search(said, line), line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unknown_task_among_thousands_is_a_short_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = refuse(capsys, "play", "agentgym/ALFWorld-v0", "--task", "nope")
+    assert len(line) < 200
+    assert re.search(r"'nope'; [\d,]+ are known, such as gen1/train/0000, ", line), line
+
+
+def test_the_program_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert re.fullmatch(r"agentgym \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    done = subprocess.run(
+        [sys.executable, "-m", "agentgym", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert re.fullmatch(r"agentgym \d+\.\d+\.\d+\n", done.stdout), done.stderr
 
 
 def test_train_without_a_recipe_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -311,32 +387,93 @@ def test_replay_as_json_is_the_stored_row(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--step", "7"], "unknown episode file 'step-000007'; did you mean 'step-00000"),
+        (["--step", "7"], "no train step 7 in '{run}'; stored: 0 to 1"),
+        (["--step", "-1"], "no train step -1 in '{run}'; stored: 0 to 1"),
         (["--file", "eval-000002-greed"], "did you mean 'eval-000002-greedy'"),
-        (["--group", "5"], "'step-000001' has no episode group=5/member=0"),
-        (["--member", "-1"], "'step-000001' has no episode group=0/member=-1"),
+        (["--file", "step-000001", "--step", "1"], "give --file or --step, not both"),
+        (["--group", "5"], "train step 1 has no group 5; stored: 0"),
+        (["--file", "step-000000", "--group", "5"], "'step-000000' has no group 5; stored: 0"),
+        (["--member", "-1"], "group 0 of train step 1 has no member -1; stored: 0 to 1"),
     ],
 )
 def test_replay_names_what_is_not_there(
     run_folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in refuse(capsys, "replay", run_folder, *words)
+    line = refuse(capsys, "replay", run_folder, *words)
+    assert said.format(run=run_folder) in line
 
 
-def test_episodes_is_a_table(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_of_a_run_that_was_only_evaluated(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (run_folder / "episodes").glob("step-*"):
+        path.unlink()
+    assert call("replay", str(run_folder)) == 0
+    assert capsys.readouterr().out.startswith("step=2/group=0/member=0")
+    line = refuse(capsys, "replay", run_folder, "--step", "0")
+    assert "no train step 0 in" in line
+    assert "only evaluations; name one with --file, such as eval-000002-greedy" in line
+
+
+def test_episodes_is_a_row_per_file_and_says_how_to_see_more(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two episodes, one is won in three turns, one lost to an error in its second turn."""
     assert call("episodes", str(run_folder)) == 0
+    head, *rows, more, read = capsys.readouterr().out.splitlines()
+    assert head.split() == ["file", "episodes", "success", "score", "turns", "errors"]
+    assert [row.split()[0] for row in rows] == ["step-000000", "step-000001", "eval-000002-greedy"]
+    assert {tuple(row.split()[1:]) for row in rows} == {("2", "1.0", "1.0", "2.0", "1")}
+    assert more == (
+        f"rows of episodes: agentgym episodes {run_folder} "
+        "with --step N, --status S, --task ID or --sql QUERY"
+    )
+    assert read == f"read one: agentgym replay {run_folder} --file eval-000002-greedy"
+    assert call("episodes", str(run_folder), "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0] == {
+        "file": "step-000000", "episodes": 2, "success": 1.0, "score": 1.0, "turns": 2.0,
+        "errors": 1,
+    }  # fmt: skip
+
+
+def test_filtered_episodes_are_a_row_each(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("episodes", str(run_folder), "--step", "2") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == [
         "file", "group", "member", "task_id", "status", "score", "turns", "advantage",
     ]  # fmt: skip
-    assert len(lines) == 7
-    assert call("episodes", str(run_folder), "--json") == 0
+    assert len(lines) == 3
+    words = ["episodes", str(run_folder), "--json"]
+    assert call(*words, "--status", "success", "--task", WORD) == 0
     rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 3
     assert rows[0] == {
-        "file": "eval-000002-greedy", "group": 0, "member": 0, "task_id": WORD,
+        "file": "step-000000", "group": 0, "member": 0, "task_id": WORD,
         "status": "success", "score": 1.0, "turns": 3, "advantage": 0.167,
     }  # fmt: skip
-    assert rows[1]["score"] is None
+    assert call(*words, "--status", "infra_error", "--step", "0") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["member"], row["score"]) == (1, None)
+    assert call("episodes", str(run_folder), "--status", "failure") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["(no such episodes)"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--status", "won"], "invalid choice: 'won' .*infra_error"),
+        (["--task", "fem"], "unknown task of this run 'fem'; "),
+        (["--step", "9"], "nothing is stored of step 9; stored: 0 to 2"),
+        (["--step", "0", "--sql", "SELECT 1"], "--sql takes no other filter"),
+    ],
+)
+def test_episodes_names_what_is_not_there(
+    run_folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refuse(capsys, "episodes", run_folder, *words)
+    assert re.search(said, line), line
 
 
 def test_episodes_takes_any_query(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -383,7 +520,7 @@ def test_every_read_verb_has_json(verb: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
-    command = [sys.executable, "-m", "agentgym.cli", "episodes", str(run_folder)]
+    command = [sys.executable, "-m", "agentgym", "episodes", str(run_folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.close()

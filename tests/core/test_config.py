@@ -244,7 +244,7 @@ def test_an_unknown_recipe_names_the_nearest_or_all() -> None:
         resolve("coridor")
     with pytest.raises(UsageError, match="unknown recipe 'zzz'; known: alfworld-crbc-1.5b, "):
         resolve("zzz")
-    with pytest.raises(UsageError, match="unknown recipe 'no/such.yaml'"):
+    with pytest.raises(UsageError, match="there is no recipe file 'no/such.yaml'"):
         resolve("no/such.yaml")
 
 

@@ -426,7 +426,7 @@ def test_a_server_of_a_file_runs_from_the_command_line(tmp_path: Path) -> None:
     file = tmp_path / "corpus.jsonl"
     rows = [{"id": i, "contents": f'"Town {word}"\n{word}.'} for i, word in enumerate(WORDS)]
     file.write_text("\n".join(map(json.dumps, rows)))
-    command = [sys.executable, "-m", "agentgym.cli", "serve-search", str(file), "--port", "0"]
+    command = [sys.executable, "-m", "agentgym", "serve-search", str(file), "--port", "0"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -72,7 +72,7 @@ def test_a_script_that_trains_when_it_is_imported_is_told_what_to_do(
     monkeypatch.chdir(tmp_path)
     assert main(["eval", "run"]) == 2
     said = capsys.readouterr().err
-    assert "'unguarded' trains when it is imported; put that under `if __name__ ==" in said
+    assert "'unguarded' starts a run when it is imported; put that part under if __name__" in said
 
 
 def test_an_environment_that_nobody_else_can_import_says_what_to_do(

@@ -216,7 +216,7 @@ def test_ctrl_c_once_saves_and_stops_and_twice_stops_now(runs: Runs) -> None:
     assert "stopping after this evaluation; press Ctrl-C again to stop now" in runs.said
     assert "stopping after this step; press Ctrl-C again to stop now" in runs.said
     assert "stopped before the first step; --resume goes on" in runs.said
-    assert runs.codes["stopped again"] == 0
+    assert runs.codes["stopped again"] == 130
     assert "stopped after step 1; --resume goes on" in runs.said
     assert runs.codes["stopped now"] == 130
     assert "agentgym: interrupted" in runs.said
@@ -228,7 +228,7 @@ def two_processes(recipe_file: Path, folder: Path, *more: str) -> subprocess.Pop
     """A run in two processes, started alone."""
     words = ["train", str(recipe_file), "--out", str(folder), "--processes", "2", *more]
     return subprocess.Popen(
-        [sys.executable, "-m", "agentgym.cli", *words],
+        [sys.executable, "-m", "agentgym", *words],
         env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -457,3 +458,22 @@ def test_ctrl_c_in_the_control_leaves_the_run_finished_without_one(
     assert result.report["control"]["updates"] > 0
     assert result.report["control"]["failed"] == 0
     assert f"control: {result.report['control']['demonstrations']} demon" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("where", ["env 0 20 INT", "env 1 80 INT"])
+def test_a_stopped_run_has_the_exit_code_of_ctrl_c_and_says_how_to_go_on(
+    where: str,
+    corridor_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    interrupt: Callable[[str], None],
+) -> None:
+    """In the warm start, and in the control, when the run itself is finished."""
+    recipe = save_recipe(small_recipe(corridor_model, **INTERRUPTED), tmp_path)
+    folder = tmp_path / "my run"
+    interrupt(where)
+    line = refuse(capsys, "train", recipe, "--seed", 0, "--out", folder, "--control", code=130)
+    command = f"agentgym train {recipe} --out '{folder}' --resume --control --seed 0"
+    assert line == f"agentgym: stopped; to go on: {command}"
+    interrupt("")
+    assert main(shlex.split(command)[1:]) == 0
