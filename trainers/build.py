@@ -26,7 +26,6 @@ from agentgym.trainers.rewards import ChecksTasks, Reward
 from agentgym.trainers.rewards.combine import check_channels
 from agentgym.worker import Deadlines
 
-
 def check_recipe(recipe: Recipe) -> None:
     """Fail early on everything that can be known before anything runs.
 
@@ -133,8 +132,11 @@ class Panels:
         return Panels(train=found.panel(recipe.env.train), eval=judged)
 
 
-def load_policy(recipe: Recipe, path: str) -> Policy:
+def load_policy(recipe: Recipe, path: str, *, frozen: bool = False) -> Policy:
     """A model folder or hub name as the recipe wants it.
+
+    Args:
+        frozen: it is never trained.
 
     Raises:
         UsageError: it cannot be loaded, cannot be a policy, or is made for less context.
@@ -146,6 +148,8 @@ def load_policy(recipe: Recipe, path: str) -> Policy:
             f"model.context is {recipe.model.context}, but '{path}' is made for sequences of at "
             f"most {policy.context} tokens"
         )
+    if frozen:
+        policy.freeze()
     return policy
 
 

@@ -69,7 +69,7 @@ class ModelConfig(Section):
     context: int = Field(default=1024, ge=16)
     """The longest sequence in tokens."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """The dtype of weights and arithmetic."""
+    """The dtype of arithmetic; weights that are trained and the optimizer's state are float32."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 
