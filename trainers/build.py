@@ -22,9 +22,14 @@ from agentgym.trainers.credit.trial import tells_turns_apart
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
+from agentgym.trainers.recompute import recompute_layers
 from agentgym.trainers.rewards import ChecksTasks, Reward
 from agentgym.trainers.rewards.combine import check_channels
 from agentgym.worker import Deadlines
+
+LARGE_MODEL = 500_000_000
+"""Above so many parameters `train.recompute: auto` is on."""
+
 
 def check_recipe(recipe: Recipe) -> None:
     """Fail early on everything that can be known before anything runs.
@@ -150,7 +155,15 @@ def load_policy(recipe: Recipe, path: str, *, frozen: bool = False) -> Policy:
         )
     if frozen:
         policy.freeze()
+    elif recomputes(recipe, policy.model.num_parameters()):
+        recompute_layers(policy.model)
     return policy
+
+
+def recomputes(recipe: Recipe, num_parameters: int) -> bool:
+    """Whether training computes activations twice rather than keeping them."""
+    chosen = recipe.train.recompute
+    return num_parameters > LARGE_MODEL if chosen == "auto" else chosen
 
 
 def make_pool(recipe: Recipe) -> Pool:

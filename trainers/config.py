@@ -141,6 +141,9 @@ class TrainConfig(Section):
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
+    recompute: bool | Literal["auto"] = "auto"
+    """Compute the layers' activations again in the backward pass instead of keeping them: less
+    memory, a third more arithmetic. `auto` does so above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
 
