@@ -136,4 +136,6 @@ def _attention(
             raise UsageError(f"attention with {name}={kwargs[name]} is not supported here")
     window = kwargs.get("sliding_window")
     scaling = kwargs["scaling"]
+    # Under autocast, applying positions leaves queries and keys in float32.
+    query, key = query.to(value.dtype), key.to(value.dtype)
     return attend(module.layer_idx, query, key, value, scaling=scaling, window=window), None

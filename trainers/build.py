@@ -22,9 +22,13 @@ from agentgym.trainers.credit.trial import tells_turns_apart
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
+from agentgym.trainers.recompute import recompute_layers
 from agentgym.trainers.rewards import ChecksTasks, Reward
 from agentgym.trainers.rewards.combine import check_channels
 from agentgym.worker import Deadlines
+
+LARGE_MODEL = 500_000_000
+"""Above so many parameters `train.recompute: auto` is on."""
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -128,8 +132,11 @@ class Panels:
         return Panels(train=get_panel(recipe.env.id, recipe.env.train), eval=judged)
 
 
-def load_policy(recipe: Recipe, path: str) -> Policy:
+def load_policy(recipe: Recipe, path: str, *, frozen: bool = False) -> Policy:
     """A model folder or hub name as the recipe wants it.
+
+    Args:
+        frozen: it is never trained.
 
     Raises:
         UsageError: it cannot be loaded, cannot be a policy, or is made for less context.
@@ -141,7 +148,17 @@ def load_policy(recipe: Recipe, path: str) -> Policy:
             f"model.context is {recipe.model.context}, but '{path}' is made for sequences of at "
             f"most {policy.context} tokens"
         )
+    if frozen:
+        policy.freeze()
+    elif recomputes(recipe, policy.model.num_parameters()):
+        recompute_layers(policy.model)
     return policy
+
+
+def recomputes(recipe: Recipe, num_parameters: int) -> bool:
+    """Whether training computes activations twice rather than keeping them."""
+    chosen = recipe.train.recompute
+    return num_parameters > LARGE_MODEL if chosen == "auto" else chosen
 
 
 def make_pool(recipe: Recipe) -> Pool:

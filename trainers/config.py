@@ -69,7 +69,7 @@ class ModelConfig(Section):
     context: int = Field(default=1024, ge=16)
     """The longest sequence in tokens."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """The dtype of weights and arithmetic."""
+    """The dtype of arithmetic; weights that are trained and the optimizer's state are float32."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 
@@ -141,6 +141,9 @@ class TrainConfig(Section):
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
+    recompute: bool | Literal["auto"] = "auto"
+    """Compute the layers' activations again in the backward pass instead of keeping them: less
+    memory, a third more arithmetic. `auto` does so above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
 

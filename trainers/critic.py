@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from agentgym.trainers.pack import TrainSequence, by_episode, pack
-from agentgym.trainers.policy import TOKEN_BUDGET, Policy
+from agentgym.trainers.policy import Policy
+from agentgym.trainers.scorer import TOKEN_BUDGET
 from agentgym.trainers.world import World
 from agentgym.types import Credited, Episode, EpisodeId, Group
 

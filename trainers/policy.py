@@ -1,21 +1,11 @@
-"""Policy: a causal language model, its tokenizer, and the log-probabilities of given tokens.
-
-Dimensions: B sequences of a micro-batch, L padded length, W wanted tokens, H hidden, V vocabulary.
-"""
+"""Policy: a causal language model that has a tokenizer, and how it comes and goes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -27,22 +17,25 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from agentgym.errors import UsageError, boundary
 from agentgym.render import ChatTemplate
-from agentgym.trainers import attention, batches, gguf
-from agentgym.trainers.batches import MicroBatch
-from agentgym.trainers.tree import TokenTree
+from agentgym.trainers import gguf, precision
+from agentgym.trainers.scorer import Scorer
 from agentgym.trainers.world import World
 
-TOKEN_BUDGET = 8192
-"""Padded tokens of a micro-batch."""
-LOGITS_BUDGET = 2**24
-"""Elements of a chunk of logits: 64 MiB in fp32."""
 
-
-class Policy:
+class Policy(Scorer):
     """A model with its tokenizer; `model` is shared by the trainer and the engines."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Take the model as it is, in evaluation mode: no dropout, ever.
+
+        Args:
+            dtype: of its arithmetic; see `precision`.
 
         Raises:
             UsageError: model and tokenizer do not fit, or the architecture is not supported.
@@ -52,8 +45,7 @@ class Policy:
             raise UsageError(
                 f"the tokenizer has {len(tokenizer)} tokens, the model only {num_tokens}"
             )
-        model.eval()
-        self.model = model
+        super().__init__(model, dtype=dtype)
         self.tokenizer = tokenizer
         self.context: int = model.config.max_position_embeddings
         """The longest sequence, in tokens."""
@@ -61,36 +53,17 @@ class Policy:
         """The tokens that end an action."""
         self._check_head()
 
-    @cached_property
-    def takes_trees(self) -> bool:
-        """Whether the model reads a token tree as it reads its sequences alone."""
-        try:
-            attention.install(self.model)
-        except UsageError:
-            return False
-        sequences = [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 1], [0, 2]]
-        tree = TokenTree(sequences, device=self.device)
-        with torch.no_grad():
-            body = self.model.base_model
-            hidden_NH = attention.packed_forward(
-                body, tree.token_ids, tree.position_ids, attend=tree
-            )
-            for ids, path in zip(sequences, tree.paths, strict=True):
-                ids_1L = torch.tensor([ids], device=self.device)
-                alone_LH = body(input_ids=ids_1L, use_cache=False).last_hidden_state[0]
-                # Far above rounding, bfloat16's too; far below another mask or position.
-                if (hidden_NH[path] - alone_LH).norm() > 0.05 * alone_LH.norm():
-                    return False
-        return True
-
     @classmethod
     def load(
         cls, name: str | Path, *, device: str = "auto", dtype: torch.dtype = torch.float32
     ) -> Policy:
         """Load a model folder, a hub name, or a GGUF file (converted once, into a cache folder).
 
+        The weights are float32, to be trained; `freeze` those that are not.
+
         Args:
             device: "auto" is the GPU where there is one.
+            dtype: of its arithmetic.
 
         Raises:
             UsageError: there is no such model, or it cannot be a policy.
@@ -101,87 +74,18 @@ class Policy:
         with boundary(UsageError, f"cannot load model '{name}'"):
             source = gguf.converted(Path(name)) if str(name).endswith(".gguf") else name
             tokenizer = _load_tokenizer(source)
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
-        return cls(model.to(device), tokenizer)
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+        return cls(model.to(device), tokenizer, dtype=dtype)
+
+    def freeze(self) -> None:
+        """Make it a policy that is only read, in less memory and with the same numbers."""
+        self.model.requires_grad_(False)
+        precision.round_weights(self.model, self.dtype)
 
     def save(self, folder: Path) -> None:
         """Write an ordinary model folder, tokenizer and chat template included."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        device: torch.device = self.model.device
-        return device
-
-    def logits(self, hidden_WH: Tensor) -> Tensor:
-        """The logits `[W, V]`, fp32, at hidden states of the model's body."""
-        logits: Tensor = self.model.get_output_embeddings()(hidden_WH)
-        return logits.float()
-
-    def logprobs(
-        self,
-        sequences: Sequence[Sequence[int]],
-        wanted: Sequence[Sequence[int]],
-        *,
-        budget: int = TOKEN_BUDGET,
-    ) -> Tensor:
-        """Log-probabilities of the wanted tokens, each given all tokens before it.
-
-        They are `[W]`, sequence by sequence as they were asked: fp32, natural log, temperature 1.
-
-        Gradients flow unless they are switched off around the call. The activations of all its
-        micro-batches then live until `backward`: to hold one at a time, `plan` and `run` them.
-
-        Args:
-            sequences: token ids; what follows a sequence's last wanted token costs nothing.
-            wanted: per sequence, the positions of the tokens to score; position 0 has nothing
-                before it.
-            budget: padded tokens of a micro-batch.
-
-        Raises:
-            ValueError: a position is 0 or outside its sequence, or the lists differ in length.
-        """
-        nothing = torch.zeros(0, device=self.device)
-        pieces = [nothing] * len(sequences)
-        for batch in self.plan(sequences, wanted, budget=budget):
-            parts = self.run(batch).split([len(positions) for positions in batch.wanted])
-            for i, part in zip(batch.members, parts, strict=True):
-                pieces[i] = part
-        return torch.cat([nothing, *pieces])
-
-    def plan(
-        self,
-        sequences: Sequence[Sequence[int]],
-        wanted: Sequence[Sequence[int]],
-        *,
-        budget: int = TOKEN_BUDGET,
-    ) -> Iterator[MicroBatch]:
-        """The micro-batches that `logprobs` makes of these, to `run` one at a time.
-
-        Args:
-            sequences: as for `logprobs`, as are the others.
-
-        Raises:
-            ValueError: a position is 0 or outside its sequence, or the lists differ in length.
-        """
-        _check_positions(sequences, wanted)
-        return batches.plan(sequences, wanted, budget=budget, trees=self.takes_trees)
-
-    def run(self, batch: MicroBatch) -> Tensor:
-        """The log-probabilities `[W]` of a micro-batch's wanted tokens, member by member."""
-        if batch.as_tree and self.takes_trees:
-            return self._run_tree(batch)
-        targets = list(chain.from_iterable(batch.targets))
-        return self._score_hidden(self._read_padded(batch), targets)
-
-    def states(self, batch: MicroBatch) -> Tensor:
-        """The hidden states `[W, H]` that a micro-batch's wanted tokens are predicted from."""
-        if batch.as_tree and self.takes_trees:
-            hidden_NH, nodes_W = self._read_tree(batch)
-            return hidden_NH[nodes_W.tolist()]
-        return self._read_padded(batch)
 
     def sum_gradients(self, world: World) -> None:
         """Sum the gradients over the processes; one that had nothing to train counts as zero."""
@@ -191,62 +95,13 @@ class Policy:
                 parameter.grad = torch.zeros_like(parameter)
         world.sum_(p.grad for p in parameters if p.grad is not None)
 
-    def _read_padded(self, batch: MicroBatch) -> Tensor:
-        """Hidden states `[W, H]` of the tokens before the wanted ones."""
-        rows = [row for row, positions in enumerate(batch.wanted) for _ in positions]
-        columns = [position - 1 for positions in batch.wanted for position in positions]
-        length = max(map(len, batch.ids))
-        padded = [[*ids, *[0] * (length - len(ids))] for ids in batch.ids]
-        # Padding is on the right and attention is causal: no wanted token sees it, no mask needed.
-        ids_BL = torch.tensor(padded, device=self.device)
-        output = self.model.base_model(input_ids=ids_BL, use_cache=False)
-        hidden_BLH: Tensor = output.last_hidden_state
-        return hidden_BLH[rows, columns]
-
-    def _read_tree(self, batch: MicroBatch) -> tuple[Tensor, npt.NDArray[np.int64]]:
-        """Hidden states `[N, H]` of the nodes, and the node before each wanted token, `[W]`."""
-        tree = TokenTree(batch.ids, device=self.device)
-        places = [
-            path[np.asarray(positions, np.int64) - 1]
-            for path, positions in zip(tree.paths, batch.wanted, strict=True)
-        ]
-        hidden_NH = attention.packed_forward(
-            self.model.base_model, tree.token_ids, tree.position_ids, attend=tree
-        )
-        return hidden_NH, np.concatenate(places)
-
-    def _run_tree(self, batch: MicroBatch) -> Tensor:
-        """The same values; what members share is computed once, and each gets its own."""
-        hidden_NH, nodes_W = self._read_tree(batch)
-        pairs_W2 = np.stack([nodes_W, np.array(list(chain.from_iterable(batch.targets)))], axis=1)
-        # Distinct (node, token) pairs, and which of them each wanted token is.
-        pairs_U2, which_W = np.unique(pairs_W2, axis=0, return_inverse=True)
-        hidden_UH = hidden_NH[pairs_U2[:, 0].tolist()]
-        logprobs_U = self._score_hidden(hidden_UH, pairs_U2[:, 1].tolist())
-        return logprobs_U[torch.from_numpy(which_W).to(self.device)]
-
-    def _score_hidden(self, hidden_WH: Tensor, targets: list[int]) -> Tensor:
-        targets_W = torch.tensor(targets, device=self.device)
-        size = max(1, LOGITS_BUDGET // self.model.config.vocab_size)
-        if len(targets) <= size:
-            return self._score_tokens(hidden_WH, targets_W)
-        # The logits of a chunk are computed again in the backward pass rather than kept.
-        chunks = [
-            checkpoint(self._score_tokens, hidden, chosen, use_reentrant=False)
-            for hidden, chosen in zip(hidden_WH.split(size), targets_W.split(size), strict=True)
-        ]
-        return torch.cat(chunks)
-
-    def _score_tokens(self, hidden_WH: Tensor, targets_W: Tensor) -> Tensor:
-        logprobs_WV = self.logits(hidden_WH).log_softmax(-1)
-        return logprobs_WV.gather(-1, targets_W[:, None])[:, 0]
-
     @torch.no_grad()
     def _check_head(self) -> None:
         """Make sure that body and head are the whole model; some scale or cap logits besides."""
         ids = torch.tensor([[0, 1]], device=self.device)
-        whole = self.model(input_ids=ids, use_cache=False).logits[0].float()
-        body = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
+        with self.arithmetic():
+            whole = self.model(input_ids=ids, use_cache=False).logits[0].float()
+            body = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
         # The same operations on the same numbers: any real difference is far above rounding.
         if not torch.allclose(self.logits(body), whole, rtol=1e-3, atol=1e-3):
             raise UsageError(
@@ -266,14 +121,3 @@ def _load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     reader: Any = PreTrainedTokenizerFast if generic else AutoTokenizer
     tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(source)
     return tokenizer
-
-
-def _check_positions(sequences: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> None:
-    if len(sequences) != len(wanted):
-        raise ValueError(f"{len(sequences)} sequences but {len(wanted)} lists of wanted positions")
-    for i, (ids, positions) in enumerate(zip(sequences, wanted, strict=True)):
-        for position in positions:
-            if not 1 <= position < len(ids):
-                raise ValueError(
-                    f"sequence {i}: position {position} is not within 1 .. {len(ids) - 1}"
-                )

@@ -233,7 +233,7 @@ def _reference(
     if recipe.train.kl == 0 and not asked:
         return None
     world.wait()  # the leading process has saved it
-    return load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
+    return load_policy(recipe, str(folder / "checkpoints" / "step-000000"), frozen=True)
 
 
 def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: Stop) -> bool:

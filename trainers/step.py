@@ -3,8 +3,6 @@
 What is left out of the textbook algorithm, and why: no critic, unless the credit scheme reads
 one (groups are the baseline); one update per batch, so that the sampler's logprobs are the old
 ones and the clip only guards against drift; no entropy bonus (entropy is measured).
-
-Dimension letters: E trained tokens of one micro-batch.
 """
 
 from __future__ import annotations
@@ -21,21 +19,21 @@ from agentgym.errors import AgentGymError
 from agentgym.panel import Panel
 from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
-from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.config import Recipe, channels
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.critic import Critic, add_gradients, fill_values
 from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.keep import carries_credit, is_informative
-from agentgym.trainers.loss import Entries, Loss, kl_to_reference
+from agentgym.trainers.loss import Loss
 from agentgym.trainers.metrics import describe, join
-from agentgym.trainers.pack import TrainSequence, assign, clip_scales, count_reencoded, pack
+from agentgym.trainers.pack import assign, clip_scales, count_reencoded, pack
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
 from agentgym.trainers.rewards.combine import combine
 from agentgym.trainers.sequences import Sequences
+from agentgym.trainers.update import Sums, Updater, accumulate, summarize
 from agentgym.trainers.world import World
 from agentgym.types import Credited, EpisodeId, Group, ScoredGroup
 
@@ -74,8 +72,7 @@ class StepPart:
 
     groups: tuple[Group, ...]
     credit: dict[str, float]
-    gap: float
-    """Largest |sampling-time - train-time logprob| among its trained tokens."""
+    sums: Sums
     num_dropped: int
     """Groups that were left out of the update."""
     num_dropped_small: int
@@ -142,27 +139,14 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     num_tokens = wholes.counts.num_tokens
 
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
-    sums = {"loss": 0.0, "entropy": 0.0, "kl": 0.0}
-    gap = 0.0
-    micro_batches = policy.plan(
-        [sequence.ids for sequence in sequences],
-        [sequence.trained for sequence in sequences],
+    updater = Updater(
+        policy=policy,
+        reference=trainer.reference if config.kl > 0 else None,
+        loss=trainer.loss,
+        kl=config.kl,
         budget=config.micro_batch_tokens,
     )
-    for batch in micro_batches:
-        entries = _entries(trainer, batch, [sequences[index] for index in batch.members], wholes)
-        losses_E = trainer.loss(entries)
-        if entries.ref_logprobs_E is not None:
-            kl_E = kl_to_reference(entries)
-            losses_E = losses_E + config.kl * kl_E
-            sums["kl"] += float(kl_E.sum().detach())
-        loss = (entries.weights_E * losses_E).sum()
-        loss.backward()
-        sums["loss"] += float(loss.detach())
-        # The surprise of sampled tokens estimates the entropy without a pass of its own.
-        sums["entropy"] -= float(entries.logprobs_E.sum().detach())
-        drift_E = (entries.logprobs_E.detach() - entries.old_logprobs_E).abs()
-        gap = max(gap, float(drift_E.max()))
+    sums = accumulate(updater, sequences, wholes)
     critic_metrics: dict[str, float] = {}
     # Without a step of the optimizer its gradient would lie there until the next one.
     if trainer.critic is not None and num_tokens:
@@ -182,17 +166,13 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     part = StepPart(
         groups=groups,
         credit={**credited.metrics, **filled.metrics},
-        gap=gap,
+        sums=sums,
         num_dropped=len(groups) - len(kept),
         num_dropped_small=_count_small(groups) - _count_small(kept),
         num_reencoded=count_reencoded(sequences, engine.sampled),
     )
     parts = world.gather(part)
-    shared = world.sum_floats(sums)
     metrics = {
-        "loss/loss": shared["loss"],
-        "loss/entropy": shared["entropy"] / max(1.0, num_tokens),
-        "loss/kl": shared["kl"] / max(1.0, num_tokens),
         "grad_norm": grad_norm,
         **critic_metrics,
         "tokens/trained": num_tokens,
@@ -239,41 +219,6 @@ def _is_kept(trainer: Trainer, group: Group) -> bool:
     return trainer.recipe.train.kl > 0 or carries_credit(group)
 
 
-def _entries(
-    trainer: Trainer, batch: MicroBatch, sequences: Sequence[TrainSequence], wholes: Sequences
-) -> Entries:
-    """The micro-batch as flat entries, with the current policy's logprobs.
-
-    Args:
-        sequences: parallel to its members.
-    """
-    device = trainer.policy.device
-
-    def flat(values: Sequence[Sequence[float]]) -> torch.Tensor:
-        return torch.tensor(list(chain.from_iterable(values)), device=device)
-
-    reference = log_ratios = scales = None
-    if trainer.loss.reads_clip_scales:
-        scales = flat([sequence.clip_scales or () for sequence in sequences])
-    turns = [(i, turn) for i, sequence in enumerate(sequences) for turn in sequence.turns]
-    number = {turn: n for n, turn in enumerate(dict.fromkeys(turns))}
-    if wholes.log_ratios is not None:
-        log_ratios = wholes.flat(wholes.log_ratios, sequences).to(device)
-    if trainer.reference is not None and trainer.recipe.train.kl > 0:
-        with torch.no_grad():
-            reference = trainer.reference.run(batch)
-    return Entries(
-        logprobs_E=trainer.policy.run(batch),
-        old_logprobs_E=flat([sequence.old_logprobs for sequence in sequences]),
-        ref_logprobs_E=reference,
-        advantages_E=flat([sequence.advantages for sequence in sequences]),
-        weights_E=wholes.flat(wholes.weights, sequences).to(device),
-        turns_E=torch.tensor([number[turn] for turn in turns], device=device),
-        clip_scales_E=scales,
-        log_ratios_E=log_ratios,
-    )
-
-
 def _step_optimizer(trainer: Trainer, step: int) -> float:
     """Sum gradients over the processes, clip, step; the gradient's norm before clipping.
 
@@ -314,5 +259,5 @@ def _collect(parts: Sequence[StepPart], metrics: dict[str, float]) -> StepResult
         small = float(sum(part.num_dropped_small for part in parts))
         metrics["groups/dropped_without_two_valid"] = small
         metrics["tokens/reencoded"] = float(sum(part.num_reencoded for part in parts))
-        metrics["logprob_gap"] = max(part.gap for part in parts)
+        metrics |= summarize([part.sums for part in parts], metrics["tokens/trained"])
     return StepResult(groups=tuple(groups), metrics=metrics)

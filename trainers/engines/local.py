@@ -72,16 +72,21 @@ class LocalEngine:
         Raises:
             UsageError: the architecture does not let us do its attention.
         """
-        windows = attention.install(policy.model)
+        # Before it is copied: the hook is part of the model's configuration.
+        with policy.arithmetic():
+            windows = attention.install(policy.model)
         if windows:
             raise UsageError(
                 f"attention with sliding_window={min(windows)} is not supported by the local engine"
             )
         self._policy = policy
+        self._reader = policy.reading_copy()
         self._context = context or policy.context
         self._max_episodes = max_episodes
         self._max_step_tokens = max(max_step_tokens, max_episodes)
-        self._slots = Slots(policy.model, max_slots=max_episodes, max_length=self._context)
+        self._slots = Slots(
+            policy.model, dtype=policy.dtype, max_slots=max_episodes, max_length=self._context
+        )
         self._rows: dict[EpisodeId, _Row] = {}
         self._jobs: dict[EpisodeId, _Job] = {}
         self._driver: asyncio.Task[None] | None = None
@@ -125,6 +130,7 @@ class LocalEngine:
     def reset(self) -> None:
         """Forget everything that was computed with the weights so far."""
         self._rows.clear()
+        self._reader.refresh(self._policy)
 
     def _wake(self) -> None:
         """Something changed: see to it that waiting requests are served."""
@@ -176,9 +182,10 @@ class LocalEngine:
         longest = max(piece.start + len(piece.ids) for piece in pieces)
         self._slots.reserve(len(self._rows), longest)
         packed = Packed(self._slots, pieces)
-        hidden_TH = attention.packed_forward(
-            self._policy.model.base_model, packed.token_ids, packed.position_ids, attend=packed
-        )
+        with self._reader.arithmetic():
+            hidden_TH = attention.packed_forward(
+                self._reader.model.base_model, packed.token_ids, packed.position_ids, attend=packed
+            )
         for (_, row), piece in zip(placed, pieces, strict=True):
             row.length += len(piece.ids)
         read = [i for i, (_, row) in enumerate(placed) if row.length == len(row.tokens)]
@@ -186,7 +193,7 @@ class LocalEngine:
             return
         jobs = [placed[i][0] for i in read]
         ids, logprobs = sample(
-            self._policy.logits(hidden_TH[packed.last[read]]),
+            self._reader.logits(hidden_TH[packed.last[read]]),
             seeds=[job.request.seed for job in jobs],
             indices=[len(job.logprobs) for job in jobs],
             temperatures=[job.request.temperature for job in jobs],

@@ -55,12 +55,13 @@ class NaiveEngine:
             pad_token_id=min(self._policy.end_ids),
         )
         prompt = torch.tensor([request.ids], device=self._policy.device)
-        output = model.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            generation_config=config,
-            logits_processor=LogitsProcessorList([draw]),
-        )
+        with self._policy.arithmetic():
+            output = model.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                generation_config=config,
+                logits_processor=LogitsProcessorList([draw]),
+            )
         ids = tuple(output[0, len(request.ids) :].tolist())
         stopped = ids[-1] in self._policy.end_ids
         return Generation(

@@ -16,7 +16,9 @@ class Slots:
     It grows by doubling up to its limits, so that growing costs little in all; it never shrinks.
     """
 
-    def __init__(self, model: PreTrainedModel, *, max_slots: int, max_length: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, *, dtype: torch.dtype, max_slots: int, max_length: int
+    ) -> None:
         self._max_slots = max_slots
         self._max_columns = _round_up(max_length)
         config = model.config
@@ -27,7 +29,7 @@ class Slots:
         # Zeros, not garbage: a masked value has weight 0, and 0 times nan would be nan.
         self._store = torch.zeros(
             (2, config.num_hidden_layers, 0, num_kv_heads, 0, head_dim),
-            dtype=model.dtype,
+            dtype=dtype,
             device=model.device,
         )
 

@@ -1,0 +1,144 @@
+"""bfloat16 arithmetic: the weights move as in float32, and what is only read is read the same."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import small_recipe
+from tiny_models import tiny_policy
+from torch import Tensor
+
+from agentgym.engine import Request
+from agentgym.trainers.build import load_policy, make_optimizer
+from agentgym.trainers.config import Recipe, merge, validate
+from agentgym.trainers.engines.local import LocalEngine
+from agentgym.trainers.policy import Policy
+from agentgym.trainers.run import train
+from agentgym.types import EpisodeId
+
+LR = 1e-6
+
+
+def with_dtype(recipe: Recipe, dtype: str) -> Recipe:
+    return validate(merge(recipe.model_dump(mode="json"), {"model": {"dtype": dtype}}))
+
+
+def texts(*, count: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Random sequences, and the second half of each to predict."""
+    rng = random.Random(0)
+    ids = [rng.choices(range(4, 60), k=rng.randint(20, 40)) for _ in range(count)]
+    return ids, [list(range(len(one) // 2, len(one))) for one in ids]
+
+
+def moved(policy: Policy, optimizer: torch.optim.Optimizer) -> Tensor:
+    """How 50 steps move the weights, all in one row."""
+    ids, wanted = texts(count=12)
+    weights = torch.linspace(-1, 1, sum(map(len, wanted)))
+    start = torch.cat([p.detach().flatten().double() for p in policy.model.parameters()])
+    for _ in range(50):
+        loss = -(weights * policy.logprobs(ids, wanted)).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    end = torch.cat([p.detach().flatten().double() for p in policy.model.parameters()])
+    return end - start
+
+
+def test_fifty_steps_in_bfloat16_move_the_weights_as_in_float32(corridor_model: Path) -> None:
+    moves = {}
+    for dtype in ("float32", "bfloat16"):
+        recipe = with_dtype(small_recipe(corridor_model, train={"lr": LR}), dtype)
+        policy = load_policy(recipe, str(corridor_model))
+        moves[dtype] = moved(policy, make_optimizer(recipe, policy, None))
+        assert {p.dtype for p in policy.model.parameters()} == {torch.float32}
+    distance = moves["float32"].norm()
+    assert float(moves["bfloat16"].norm() / distance) == pytest.approx(1, abs=0.05)
+    # The same way, too: gradients near zero may differ in sign, which Adam blows up.
+    assert float(moves["bfloat16"] @ moves["float32"] / distance**2) > 0.95
+
+
+def test_weights_in_bfloat16_would_hardly_move(corridor_model: Path) -> None:
+    """What the test above must be able to tell apart."""
+    policy = Policy.load(corridor_model, device="cpu")
+    expected = moved(policy, torch.optim.AdamW(policy.model.parameters(), lr=LR)).norm()
+    policy = Policy.load(corridor_model, device="cpu")
+    for parameter in policy.model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+    found = moved(policy, torch.optim.AdamW(policy.model.parameters(), lr=LR)).norm()
+    assert found < 0.5 * expected
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "qwen3", "llama"])
+def test_a_frozen_policy_and_a_reading_copy_say_the_same_to_the_last_bit(architecture: str) -> None:
+    plain = tiny_policy(architecture=architecture)
+    policy = Policy(plain.model, plain.tokenizer, dtype=torch.bfloat16)
+    ids, wanted = texts(count=8)
+    with torch.no_grad():
+        exact = plain.logprobs(ids, wanted)
+        expected = policy.logprobs(ids, wanted)
+        assert 0 < (exact - expected).abs().max() < 0.1  # it is bfloat16
+        reader = policy.reading_copy()
+        assert torch.equal(reader.logprobs(ids, wanted), expected)
+        for parameter in policy.model.parameters():
+            parameter.mul_(1.1)
+        reader.refresh(policy)
+        changed = policy.logprobs(ids, wanted)
+        assert not torch.equal(changed, expected)
+        assert torch.equal(reader.logprobs(ids, wanted), changed)
+        assert all(p.requires_grad for p in policy.model.parameters())
+        before = num_bytes(policy)
+        policy.freeze()
+        assert torch.equal(policy.logprobs(ids, wanted), changed)
+    linear = sum(2 * m.weight.numel() for m in modules(policy) if isinstance(m, torch.nn.Linear))
+    tied = policy.model.config.tie_word_embeddings
+    embedding = policy.model.get_input_embeddings().get_parameter("weight").numel()
+    assert num_bytes(policy) == before - linear + (4 * embedding if tied else 0)
+
+
+def modules(policy: Policy) -> list[Any]:
+    return list(policy.model.modules())
+
+
+def num_bytes(policy: Policy) -> int:
+    """Of all weights, shared ones once."""
+    return sum(p.numel() * p.element_size() for p in policy.model.parameters())
+
+
+def test_the_engine_samples_in_bfloat16_what_the_policy_scores(corridor_model: Path) -> None:
+    policy = Policy.load(corridor_model, device="cpu", dtype=torch.bfloat16)
+    engine = LocalEngine(policy)
+    request = Request(
+        episode=EpisodeId(step=0, group=0, member=0),
+        turn=0,
+        ids=tuple(texts(count=1)[0][0]),
+        messages=(),
+        seed=1,
+        max_tokens=20,
+    )
+    said = asyncio.run(engine.generate(request))
+    whole, size = [*request.ids, *said.ids], len(request.ids)
+    with torch.no_grad():
+        scored = policy.logprobs([whole], [range(size, len(whole))])
+    assert torch.allclose(scored, torch.tensor(said.logprobs), atol=0.05)
+    assert engine._slots.dtype == torch.bfloat16
+
+
+def test_a_run_in_bfloat16_trains_float32_weights(corridor_model: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(
+        corridor_model,
+        train={"steps": 1, "kl": 0.01, "lr": 1e-6},
+        eval={"tasks": 1},
+        fidelity={"max_logprob_gap": 0.2},
+    )
+    result = train(with_dtype(recipe, "bfloat16"), out=tmp_path / "run")
+    assert result.report is not None
+    last = Policy.load(tmp_path / "run" / "checkpoints" / "step-000001", device="cpu")
+    first = Policy.load(tmp_path / "run" / "checkpoints" / "step-000000", device="cpu")
+    pairs = zip(first.model.parameters(), last.model.parameters(), strict=True)
+    share = sum(float((a != b).float().mean()) for a, b in pairs)
+    assert share / len(list(first.model.parameters())) > 0.9

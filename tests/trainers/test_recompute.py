@@ -1,0 +1,104 @@
+"""Recomputed layers: the same gradients, fewer bytes kept, nothing else changed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import small_recipe
+from tiny_models import tiny_policy
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from agentgym.engine import Request
+from agentgym.errors import UsageError
+from agentgym.trainers.build import load_policy, recomputes
+from agentgym.trainers.engines.local import LocalEngine
+from agentgym.trainers.policy import Policy
+from agentgym.trainers.recompute import recompute_layers
+from agentgym.types import EpisodeId
+
+
+def sequences() -> tuple[list[list[int]], list[range]]:
+    """Two that share 30 tokens, two that share nothing."""
+    shared = list(range(4, 34))
+    ids = [[*shared, *range(40, 60)], [*shared, *range(70, 100)], [5] * 40, list(range(9, 60))]
+    return ids, [range(len(one) // 2, len(one)) for one in ids]
+
+
+def gradients(policy: Policy) -> tuple[Tensor, list[Tensor], int]:
+    """Values, gradients, and the bytes that the backward pass was left."""
+    kept = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    ids, wanted = sequences()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logprobs = policy.logprobs(ids, wanted)
+    found = torch.autograd.grad(logprobs.sum(), list(policy.model.parameters()))
+    return logprobs.detach(), list(found), sum(kept.values())
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "qwen3", "llama", "gemma3"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_are_the_same_and_less_is_kept(architecture: str, dtype: torch.dtype) -> None:
+    plain = tiny_policy(architecture=architecture)
+    policy = Policy(plain.model, plain.tokenizer, dtype=dtype)
+    values, expected, size = gradients(policy)
+    recompute_layers(policy.model)
+    again, found, less = gradients(policy)
+    assert torch.equal(again, values)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    assert less < 0.75 * size
+    assert policy.takes_trees
+
+
+def test_playing_is_as_before() -> None:
+    policy = tiny_policy()
+    request = Request(
+        episode=EpisodeId(step=0, group=0, member=0),
+        turn=0,
+        ids=tuple(range(4, 30)),
+        messages=(),
+        seed=1,
+        max_tokens=20,
+    )
+    before = asyncio.run(LocalEngine(policy).generate(request))
+    recompute_layers(policy.model)
+    assert asyncio.run(LocalEngine(policy).generate(request)) == before
+
+
+def test_it_is_on_where_the_model_is_large_unless_a_recipe_decides(corridor_model: Path) -> None:
+    recipe = small_recipe(corridor_model)
+    assert [recomputes(recipe, n) for n in (10**8, 5 * 10**8, 5 * 10**8 + 1)] == [
+        False,
+        False,
+        True,
+    ]
+    assert recomputes(small_recipe(corridor_model, train={"recompute": True}), 1)
+    assert not recomputes(small_recipe(corridor_model, train={"recompute": False}), 10**10)
+
+
+def test_a_recipe_switches_it_on(corridor_model: Path) -> None:
+    sizes = []
+    for choice in (False, True):
+        recipe = small_recipe(corridor_model, train={"recompute": choice})
+        sizes.append(gradients(load_policy(recipe, str(corridor_model)))[2])
+    assert sizes[1] < 0.75 * sizes[0]
+
+
+def test_a_model_without_marked_layers_is_refused() -> None:
+    class Plain(PreTrainedModel):
+        _supports_sdpa = True
+
+        def __init__(self) -> None:
+            super().__init__(tiny_policy().model.config)
+
+    with pytest.raises(UsageError, match="Plain has no layers that transformers marks"):
+        recompute_layers(Plain())

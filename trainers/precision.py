@@ -1,0 +1,58 @@
+"""Arithmetic in bfloat16 on weights in float32, and weights that are only read in bfloat16.
+
+A step of 1e-6 is below what a bfloat16 weight of usual size can hold, so weights and optimizer
+state are float32, and autocast rounds a linear layer's weight when the layer reads it. Where no
+gradient flows the rounded weights are kept instead: half the bytes, the same numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+
+def arithmetic(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Inside, matrix products are in this dtype, whatever their operands are in."""
+    if dtype == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=dtype)
+
+
+@torch.no_grad()
+def round_weights(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Keep the weights of linear layers in this dtype, for a model that is only read.
+
+    All else stays as it is, embeddings and norms too: autocast reads them in float32. A head that
+    shares its weight with the embedding gets one of its own.
+    """
+    for linear in _linears(model):
+        linear.weight = nn.Parameter(linear.weight.to(dtype), requires_grad=False)
+
+
+def reading_copy(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    """A model to read with: linear layers of its own in this dtype, all other weights shared.
+
+    It is the model itself where that is in this dtype; else `refresh` it when the model changed.
+    """
+    if dtype == torch.float32:
+        return model
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    twin = copy.deepcopy(model, shared)
+    round_weights(twin, dtype)
+    return twin
+
+
+@torch.no_grad()
+def refresh(twin: PreTrainedModel, model: PreTrainedModel) -> None:
+    """Bring the reading copy of a model up to date."""
+    if twin is not model:
+        for mine, changed in zip(_linears(twin), _linears(model), strict=True):
+            mine.weight.copy_(changed.weight)
+
+
+def _linears(model: PreTrainedModel) -> list[nn.Linear]:
+    return [module for module in model.modules() if isinstance(module, nn.Linear)]
