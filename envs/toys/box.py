@@ -1,7 +1,7 @@
 """Box: a shell in a sandbox and a picture of its screen; the toy that fails on command."""
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from agentgym import Observation, Outcome, Panel, Parsed, Task, TurnEnv, UsageError
 from agentgym.envs.toys.faults import FAULTS, misbehave
@@ -22,6 +22,7 @@ class Box(TurnEnv):
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
+        """Words to learn from, and others."""
         return tuple(WORDS)
 
     @classmethod
@@ -32,18 +33,16 @@ class Box(TurnEnv):
         tasks = (Task(id=w, split=split, seed=1, secret={"answers": [w]}) for w in WORDS[split])
         return Panel(name=split, env="agentgym/Box-v0", tasks=tuple(tasks))
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        task = self.pick_task(seed, options)
-        (self.word,) = cast("list[str]", task.secret["answers"])
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Observation, Any]:
+        """A fresh sandbox with the note in it."""
+        task: Any = self.pick_task(seed, options)
+        (self.word,), self.num_lines, self.over = task.secret["answers"], 0, False
         note = {"cat note": ExecResult(exit_code=0, output=f"The word is {self.word}.")}
         self.sandbox: Sandbox = sandboxes.make("scripted", results=note, files={"answer": b""})
-        self.num_lines, self.over = 0, False
-        fault = task.public.get("fault")
-        return misbehave(str(fault)) if fault else (self.show("$"), {})
+        return misbehave(task.public["fault"]) if "fault" in task.public else (self.show("$"), {})
 
     def parse(self, text: str) -> Parsed:
+        """A command, or a fault, and nothing else."""
         found = COMMAND.fullmatch(text.strip())
         return Parsed(action=found[0]) if found else Parsed(invalid="no command")
 
@@ -55,15 +54,13 @@ class Box(TurnEnv):
         if command in FAULTS:
             return misbehave(command)  # type: ignore[no-any-return]  # wrong on purpose
         verb, _, rest = command.partition(" ")
-        output = "" if verb else "That is no command."
-        if verb == "run":
-            output = self.sandbox.exec(rest, timeout_s=10).output
-        elif verb == "submit":
+        output = self.sandbox.exec(rest, timeout_s=10).output if verb == "run" else ""
+        if verb == "submit":
             self.sandbox.write("answer", rest.encode(errors="replace"), timeout_s=10)
         elif verb == "fail":
             self.sandbox.close()  # grading will find it dead
         self.over = verb in ("submit", "fail")
-        return self.show(output), 0.0, self.over, False, {}
+        return self.show(output if verb else "That is no command."), 0.0, self.over, False, {}
 
     def show(self, text: str) -> Observation:
         """The text, and a screen that is lit from the top, one row more each time."""
@@ -72,8 +69,10 @@ class Box(TurnEnv):
         return Observation(text=text, image=encode_png(rows))
 
     def outcome(self) -> Outcome:
+        """Whether the word was submitted; the sandbox holds what was."""
         success = self.sandbox.read("answer", timeout_s=10) == self.word.encode()
         return Outcome(score=float(success), success=success)
 
     def expert_action(self) -> str:
+        """Read the note, then submit what it says."""
         return "run cat note" if self.num_lines == 1 else f"submit {self.word}"

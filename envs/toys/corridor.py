@@ -17,6 +17,7 @@ class Corridor(TurnEnv):
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
+        """Placements to learn from, and others."""
         return ("gen1/train", "gen1/unseen")
 
     @classmethod
@@ -31,9 +32,8 @@ class Corridor(TurnEnv):
         )
         return Panel(name=split, env="agentgym/Corridor-v0", tasks=tasks)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Observation, Any]:
+        """Begin in the task's room, with both keys to find and the door locked."""
         rooms: Any = self.pick_task(seed, options).public["rooms"]
         self.here, self.key_room, self.door_room = rooms
         self.needed, self.is_open = ["red key", "blue key"], False
@@ -44,17 +44,15 @@ class Corridor(TurnEnv):
         if self.is_open:
             raise UsageError("the episode is over; call reset")
         act = self.parse(action).action
-        note = "" if act else "You cannot do that. "
-        if act == "open door":
-            self.is_open = not self.needed
-            note = "The door opens. " if self.is_open else "The door is locked. "
-        elif act in ("west", "east"):
-            self.here += 1 if act == "east" else -1
-        elif act:
-            self.needed.remove(act.removeprefix("take "))
+        self.is_open = act == "open door" and not self.needed
+        self.here += (act == "east") - (act == "west")
+        self.needed = [key for key in self.needed if act != f"take {key}"]
+        door = "The door opens. " if self.is_open else "The door is locked. "
+        note = {None: "You cannot do that. ", "open door": door}.get(act, "")
         return self.look(note), float(self.is_open), self.is_open, False, {}
 
     def parse(self, text: str) -> Parsed:
+        """One of the offered actions and nothing else."""
         action = text.strip()
         return Parsed(action=action) if action in self.choices() else Parsed(invalid="not offered")
 
@@ -70,9 +68,11 @@ class Corridor(TurnEnv):
         return Observation(text=note + state, key=state, choices=self.choices())
 
     def outcome(self) -> Outcome:
+        """Whether the door is open."""
         return Outcome(score=float(self.is_open), success=self.is_open)
 
     def expert_action(self) -> str:
+        """The next action of a shortest way."""
         target = self.key_room if self.needed else self.door_room
         if self.here != target:
             return "east" if self.here < target else "west"

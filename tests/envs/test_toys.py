@@ -59,8 +59,8 @@ PANELS = {
     ("agentgym/Box-v0", "gen1/unseen"): "51a29ffafd7eef45",
     ("agentgym/Corridor-v0", "gen1/train"): "d55609a250948d2d",
     ("agentgym/Corridor-v0", "gen1/unseen"): "f2d53c5805f04413",
-    ("agentgym/Lookup-v0", "gen1/train"): "7f906022b23a849b",
-    ("agentgym/Lookup-v0", "gen1/unseen"): "c7f4ed50a1715f7a",
+    ("agentgym/Lookup-v0", "gen1/train"): "359a807cf00e2e6d",
+    ("agentgym/Lookup-v0", "gen1/unseen"): "4cd0aab9cae25857",
 }
 
 
@@ -139,6 +139,20 @@ def test_lookup_needs_two_hops_and_the_answer_is_first_shown_by_the_second() -> 
         assert first.text.removesuffix(" live?").split()[-1] in NAMES
         shown = [env.step(env.expert_action())[0].text for _ in range(2)]
         assert [str(answer) in text for text in (first.text, *shown)] == [False, False, True]
+
+
+def route(task: Task) -> tuple[str, str, str]:
+    """Who is asked about, the friend, and the friend's city."""
+    plan: Any = task.secret["plan"]
+    asked, friend, city = (call.partition("[")[2].removesuffix("]") for call in plan)
+    return asked, friend, city
+
+
+def test_lookup_holds_out_whole_ways_and_no_step_of_them() -> None:
+    train, unseen = (list(map(route, Lookup.panel(split))) for split in SPLITS)
+    assert len({*train, *unseen}) == len(train) + len(unseen) == 8 * 7 * 8
+    assert {way[:2] for way in unseen} <= {way[:2] for way in train}
+    assert {way[1:] for way in unseen} <= {way[1:] for way in train}
 
 
 @pytest.mark.parametrize(
