@@ -115,7 +115,7 @@ def test_what_the_warm_start_lost_and_did_not_measure_is_said(tmp_path: Path) ->
     text = (tmp_path / "report.md").read_text()
     assert (
         "94 of 104 demonstrations won (5 cut by the turn limit, 2 ended without success, 3 lost to "
-        "errors of the environment), 0% of their turns mistakes (30% were asked for, but "
+        "errors of the environment), no mistakes in them (30% were asked for; an expert that is "
     ) in text
     assert "| 40 | 1.250 | - |" in text
 
@@ -157,7 +157,7 @@ def test_the_report_to_read_has_tables_words_and_three_episodes(tmp_path: Path) 
     assert "sampled, all" not in text
     assert "paired by task" in text
     assert "![learning curve](curve.png)" in text
-    assert "94 demonstrations, 28% of their turns mistakes, which are not imitated" in text
+    assert "94 demonstrations, 28% of their turns mistakes that are not imitated, 40 upd" in text
     assert "| 40 | 1.250 | 1.500 |" in text
     assert "| trained tokens that are not the sampled ones | 0 | none |" in text
     assert "logprobs, nats | 0.000001 | at most 0.001 |" in text
