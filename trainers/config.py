@@ -25,6 +25,27 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 """How much of a running mean AdamW keeps at each update."""
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once: of two, the second would win and nobody would know."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """See PyYAML.
+
+        Raises:
+            ConstructorError: a key stands there twice; it says in which line.
+        """
+        keys = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if isinstance(key, str) and key in keys:
+                where = key_node.start_mark
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' stands there a second time", where
+                )
+            keys.add(key if isinstance(key, str) else id(key_node))
+        return super().construct_mapping(node, deep=deep)
+
+
 class Section(BaseModel):
     """A part of a recipe: frozen, no unknown keys."""
 
@@ -257,7 +278,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     if not path.is_file():
         raise unknown("recipe", name, recipe_names())
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"recipe '{name}' cannot be read: {reason}") from None
@@ -320,13 +341,21 @@ def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
     Raises:
         UsageError: an unknown recipe, key or value; one line that names it and the nearest.
     """
+    recipe, overrides = read_recipe(name), overrides or {}
+    if _env_id(merge(recipe, overrides)) != _env_id(recipe):
+        recipe |= {"title": "", "note": ""}  # they speak of another environment
     # A plug-in's keys may be given without its name, which is then the default one.
     plugins = {
         section: field.default.model_dump()
         for section, field in Recipe.model_fields.items()
         if isinstance(field.default, PluginConfig)
     }
-    return validate(merge(merge(plugins, read_recipe(name)), overrides or {}))
+    return validate(merge(merge(plugins, recipe), overrides))
+
+
+def _env_id(data: Mapping[str, Any]) -> Any:
+    env = data.get("env")
+    return env.get("id") if isinstance(env, Mapping) else None
 
 
 def validate(data: Mapping[str, Any]) -> Recipe:
