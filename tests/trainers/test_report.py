@@ -303,6 +303,23 @@ def test_a_run_that_is_not_to_be_trusted_is_reported_and_fails(tmp_path: Path) -
     assert "**Do not trust this run: 2 trained tokens are not the sampled ones.**" in text
 
 
+def test_a_type_that_was_lost_whole_has_no_figure_in_the_table(tmp_path: Path) -> None:
+    run_folder(tmp_path)
+    tasks = tuple(
+        replace(task, public={**task.public, "type": "odd" if number % 2 else "even"})
+        for number, task in enumerate(PANEL.tasks)
+    )
+    store.write_panel(tmp_path / "panel-eval.parquet", replace(PANEL, tasks=tasks))
+    groups = groups_of(4, [[None] if number % 2 else [1.0] for number in range(6)])
+    path = tmp_path / "episodes" / "eval-000004-sampled.parquet"
+    store.write_episodes(path, (e for g in groups for e in g.episodes))
+    content = report.write(tmp_path)
+    assert content["after"]["by_type"] == {"even": 1.0, "odd": None}
+    text = (tmp_path / "report.md").read_text()
+    assert "| sampled, even | 16.7% | 100.0% | +83.3 points |" in text
+    assert "| sampled, odd | 16.7% | - | - |" in text
+
+
 def test_an_evaluation_without_a_valid_episode_has_no_figures(tmp_path: Path) -> None:
     run_folder(tmp_path)
     error = ErrorInfo(type="EnvError", phase="turns", message="step: KeyError: 7")
