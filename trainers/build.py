@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from agentgym import registry
-from agentgym.env import get_panel
+from agentgym.env import env_class, get_panel
 from agentgym.errors import EnvError, UsageError
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
@@ -18,7 +18,7 @@ from agentgym.rollout import Agent
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe, make_plugin
 from agentgym.trainers.credit import Credit
-from agentgym.trainers.credit.trial import tells_turns_apart
+from agentgym.trainers.credit.trial import learns_from_one, tells_turns_apart
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
@@ -37,6 +37,8 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         UsageError: an unknown environment, split, scheme, channel or key.
     """
+    if env_class(recipe.env.id).expert_name is None:
+        _refuse_expertless(recipe)
     for split in (recipe.env.train, recipe.env.eval):
         get_panel(recipe.env.id, split)
     if recipe.env.args:
@@ -52,6 +54,7 @@ def check_recipe(recipe: Recipe) -> None:
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
     check_channels(config.channels(recipe), credit)
     _check_loss(recipe, credit)
+    _check_group_size(recipe, credit)
     for name, channel in recipe.rewards.items():
         _check_tasks(registry.rewards.make(name, **channel.args), recipe)
     curriculum = recipe.curriculum
@@ -79,6 +82,31 @@ def _check_loss(recipe: Recipe, credit: Credit) -> None:
         raise UsageError(
             f"loss {recipe.loss.name} clips each turn as its credit says, but credit scheme "
             f"{recipe.credit.name} does not say; use credit a2tgpo, or loss grpo_c"
+        )
+
+
+def _check_group_size(recipe: Recipe, credit: Credit) -> None:
+    """Hold the size of a group against what the credit scheme compares."""
+    if recipe.train.group_size == 1 and recipe.train.steps and not learns_from_one(credit):
+        raise UsageError(
+            f"train.group_size is 1, but credit scheme {recipe.credit.name} compares the episodes "
+            "of a group, and one alone gets no advantage; set it to 2 or more, or take a scheme "
+            "that needs no group, such as reinforce_pp"
+        )
+
+
+def _refuse_expertless(recipe: Recipe) -> None:
+    """Name what needs the expert that an environment does not have."""
+    give = "give its class `expert_action` and `expert_name`"
+    if recipe.warm_start is not None:
+        raise UsageError(
+            f"warm_start imitates an expert, and '{recipe.env.id}' has none; {give}, or set "
+            "warm_start to null"
+        )
+    if recipe.model.path == "tiny":
+        raise UsageError(
+            f"model tiny is built from the text of an expert's episodes, and '{recipe.env.id}' has "
+            f"no expert; {give}, or set model.path to a model folder or hub name"
         )
 
 

@@ -70,9 +70,10 @@ def no_demonstration(recipe: Recipe, tally: Tally) -> EnvError:
     """What to raise where there is no demonstration at all."""
     dropped = tell_dropped(lost=tally.lost, late=tally.late, failed=tally.failed)
     died = f", the last: {tally.last}" if tally.failed else ""
+    more = ", or give its expert more turns: env.max_turns" if tally.late else ""
     return EnvError(
-        f"'{recipe.env.id}': none of {tally.played} demonstrations won ({dropped}{died}); see "
-        f"'agentgym check {recipe.env.id}', or give its expert more turns by env.max_turns"
+        f"'{recipe.env.id}': none of {tally.played} demonstrations won ({dropped}{died}); see what "
+        f"'agentgym check {recipe.env.id}' says of it{more}"
     )
 
 

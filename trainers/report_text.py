@@ -165,8 +165,8 @@ def _warm_start_text(row: Mapping[str, Any] | None) -> str:
         for point in record.curve
     ]
     return (
-        f"## Warm start\n\n{record.what_was_shown()}, {record.what_went_wrong()}, which are not "
-        f"imitated; {record.updates} updates, {record.tokens_per_episode:.0f} tokens an episode. "
+        f"## Warm start\n\n{record.what_was_shown()}, {record.what_went_wrong()}, "
+        f"{record.updates} updates, {record.tokens_per_episode:.0f} tokens an episode. "
         "Losses in nats per token.\n\n"
         + _table(("update", "training loss", "held-out loss (actions)"), curve)
     )

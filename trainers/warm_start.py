@@ -62,12 +62,15 @@ class WarmStartRecord:
         return f"{self.demonstrations} of {self.played} demonstrations won ({dropped})"
 
     def what_went_wrong(self) -> str:
-        """The share of mistakes, and why there is none where some were asked for."""
-        said = f"{self.mistakes:.0%} of their turns mistakes"
-        if self.mistakes_asked and not self.mistakes:
-            asked = f"{self.mistakes_asked:.0%} were asked for"
-            said += f" ({asked}, but the expert is offered no choices to make any)"
-        return said
+        """The share of mistakes, and why there may be none where some were asked for."""
+        if self.mistakes:
+            return f"{self.mistakes:.0%} of their turns mistakes that are not imitated"
+        if not self.mistakes_asked:
+            return "no mistakes in them"
+        return (
+            f"no mistakes in them ({self.mistakes_asked:.0%} were asked for; an expert that is "
+            "offered no choices can make none)"
+        )
 
 
 def tell_dropped(*, lost: int, late: int, failed: int) -> str:

@@ -25,7 +25,7 @@ from agentgym.trainers.config import (
     resolve,
     validate,
 )
-from agentgym.trainers.credit.trial import tells_turns_apart
+from agentgym.trainers.credit.trial import learns_from_one, tells_turns_apart
 
 
 def resolved(*words: str, name: str = "corridor") -> Recipe:
@@ -181,6 +181,18 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         ("--loss.name", "gspo"),
         "loss gspo has one advantage an episode, but credit scheme salt gives turns .* gspo_token",
     ),
+    "group of one": (
+        ("--train.group_size", "1"),
+        "train.group_size is 1, but credit scheme salt compares the episodes of a group, and one",
+    ),
+    "warm start without an expert": (
+        ("--env.id", "faulty_env:FaultyEnv"),
+        "warm_start imitates an expert, and 'faulty_env:FaultyEnv' has none; give its class `exp",
+    ),
+    "tiny without an expert": (
+        ("--env.id", "faulty_env:FaultyEnv", "--warm_start", "null"),
+        "model tiny is built from the text of an expert's episodes, and .* set model.path to a mod",
+    ),
     "uneven share": (
         ("--processes", "3"),
         "train.tasks_per_step is 16, which 3 processes cannot share evenly",
@@ -231,6 +243,27 @@ def test_what_gives_turns_their_own_advantage_is_known_before_the_run(name: str)
     assert tells_turns_apart(registry.credits.make(name)) == (name not in EPISODES_ALIKE)
 
 
+SIBLINGS = {"a2tgpo", "dr_grpo", "grpo", "mt_grpo", "reinforce_pp_baseline", "rloo", "salt"}
+"""The graphs of other schemes let an episode that comes back somewhere be compared with itself."""
+
+
+@pytest.mark.parametrize("name", tuple(registry.credits))
+def test_what_needs_siblings_is_known_before_the_run(name: str) -> None:
+    assert learns_from_one(registry.credits.make(name)) == (name not in SIBLINGS)
+
+
+def test_a_group_of_one_is_fine_where_nothing_compares_or_nothing_trains() -> None:
+    resolved("--train.group_size", "1", "--credit.name", "reinforce_pp")
+    resolved("--train.group_size", "1", "--train.steps", "0")
+
+
+def test_the_title_of_a_recipe_is_not_that_of_another_environment() -> None:
+    other = {"env": {"id": "agentgym/Lookup-v0"}}
+    assert resolve("small", other).title == resolve("small", other).note == ""
+    assert resolve("small", {**other, "title": "mine"}).title == "mine"
+    assert resolve("small", {"env": {"id": "agentgym/Corridor-v0"}}).title.startswith("Small: ")
+
+
 def test_a_split_that_cannot_be_made_here_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -254,6 +287,8 @@ def test_an_unknown_recipe_names_the_nearest_or_all() -> None:
         (b"- a\n- b\n", "is not a mapping of keys"),
         (b"", "is not a mapping of keys"),
         (b"env: [\n", "cannot be read: .*line 2"),
+        (b"env: {id: a}\nseed: 1\nseed: 2\n", "key 'seed' stands there a second time.* line 3"),
+        (b"env:\n  id: a\n  id: b\n", "key 'id' stands there a second time.* line 3"),
         (b"env: \xff\xfe\n", "cannot be read: 'utf-8' codec"),
         (b"title: x\n", "'env' is missing"),
         (b"env: {}\n", "'env.id' is missing"),

@@ -115,7 +115,7 @@ def test_what_the_warm_start_lost_and_did_not_measure_is_said(tmp_path: Path) ->
     text = (tmp_path / "report.md").read_text()
     assert (
         "94 of 104 demonstrations won (5 cut by the turn limit, 2 ended without success, 3 lost to "
-        "errors of the environment), 0% of their turns mistakes (30% were asked for, but "
+        "errors of the environment), no mistakes in them (30% were asked for; an expert that is "
     ) in text
     assert "| 40 | 1.250 | - |" in text
 
@@ -157,7 +157,7 @@ def test_the_report_to_read_has_tables_words_and_three_episodes(tmp_path: Path) 
     assert "sampled, all" not in text
     assert "paired by task" in text
     assert "![learning curve](curve.png)" in text
-    assert "94 demonstrations, 28% of their turns mistakes, which are not imitated" in text
+    assert "94 demonstrations, 28% of their turns mistakes that are not imitated, 40 upd" in text
     assert "| 40 | 1.250 | 1.500 |" in text
     assert "| trained tokens that are not the sampled ones | 0 | none |" in text
     assert "logprobs, nats | 0.000001 | at most 0.001 |" in text
@@ -301,6 +301,23 @@ def test_a_run_that_is_not_to_be_trusted_is_reported_and_fails(tmp_path: Path) -
         report.check(stored)
     text = (tmp_path / "report.md").read_text()
     assert "**Do not trust this run: 2 trained tokens are not the sampled ones.**" in text
+
+
+def test_a_type_that_was_lost_whole_has_no_figure_in_the_table(tmp_path: Path) -> None:
+    run_folder(tmp_path)
+    tasks = tuple(
+        replace(task, public={**task.public, "type": "odd" if number % 2 else "even"})
+        for number, task in enumerate(PANEL.tasks)
+    )
+    store.write_panel(tmp_path / "panel-eval.parquet", replace(PANEL, tasks=tasks))
+    groups = groups_of(4, [[None] if number % 2 else [1.0] for number in range(6)])
+    path = tmp_path / "episodes" / "eval-000004-sampled.parquet"
+    store.write_episodes(path, (e for g in groups for e in g.episodes))
+    content = report.write(tmp_path)
+    assert content["after"]["by_type"] == {"even": 1.0, "odd": None}
+    text = (tmp_path / "report.md").read_text()
+    assert "| sampled, even | 16.7% | 100.0% | +83.3 points |" in text
+    assert "| sampled, odd | 16.7% | - | - |" in text
 
 
 def test_an_evaluation_without_a_valid_episode_has_no_figures(tmp_path: Path) -> None:

@@ -345,7 +345,12 @@ def test_a_run_without_a_sound_checkpoint_is_not_begun_anew_unasked(
     ],
 )
 def test_a_run_ends_where_no_episode_is_valid_and_says_what_they_met(
-    corridor_model: Path, tmp_path: Path, env: str, what: str, file: str
+    corridor_model: Path,
+    tmp_path: Path,
+    env: str,
+    what: str,
+    file: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     recipe = small_recipe(corridor_model, **SHORT, env={"id": f"faulty_env:{env}"})
     folder = tmp_path / "run"
@@ -358,6 +363,12 @@ def test_a_run_ends_where_no_episode_is_valid_and_says_what_they_met(
         f"agentgym replay {folder} --file {file} --group 0 --member 0"
     )
     assert not (folder / "report.json").exists()
+    (episode, *_) = (e for group in store.open(folder).groups(file) for e in group.episodes)
+    assert episode.error is not None
+    assert main(["replay", str(folder), "--file", file]) == 0
+    said = capsys.readouterr().out
+    assert f"\n  1 > {episode.error.action}\n" in said
+    assert "return super().step(action) if 1 / self.divisor else None" in said
 
 
 def test_eval_without_a_valid_episode_has_no_figures_and_fails(

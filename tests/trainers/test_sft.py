@@ -200,7 +200,7 @@ def test_demonstrations_that_never_win_are_an_error_and_no_endless_loop(
 ) -> None:
     recipe = small_recipe(corridor_model, env={"max_turns": 1}, warm_start={"demonstrations": 5})
     policy = Policy.load(corridor_model, device="cpu")
-    with pytest.raises(EnvError, match="no demonstration of 5 ended in success"):
+    with pytest.raises(EnvError, match="none of 5 demonstrations won .5 cut by the turn limit"):
         imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
 
 
@@ -233,9 +233,9 @@ def test_failing_environments_cost_their_own_demonstrations_and_are_counted(
     policy = Policy.load(corridor_model, device="cpu")
     record = imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
     assert (record.demonstrations, record.failed) == (18, 2)
-    said = "18 of 20 demonstrations won (2 lost to errors of the environment), 0% of their turns"
+    said = "18 of 20 demonstrations won (2 lost to errors of the environment), no mistakes"
     assert record.summary().startswith(said)
-    assert replace(record, failed=0).summary().startswith("18 demonstrations, 0% of their turns")
+    assert replace(record, failed=0).summary().startswith("18 demonstrations, no mis")
 
 
 def test_demonstrations_that_did_not_win_are_said_and_so_are_the_mistakes_that_were_made(
@@ -255,7 +255,7 @@ def test_demonstrations_that_did_not_win_are_said_and_so_are_the_mistakes_that_w
     assert last.endswith(f"{record.demonstrations} won")
     assert 0 < record.mistakes < 0.5
     none = replace(record, mistakes=0.0)
-    assert "0% of their turns mistakes (20% were asked for, " in none.summary()
+    assert "no mistakes in them (20% were asked for; an expert " in none.summary()
 
 
 def test_environments_that_all_fail_are_one_clear_error(
