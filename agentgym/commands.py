@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import sys
@@ -24,7 +25,7 @@ from agentgym import store
 from agentgym.errors import UsageError
 from agentgym.guard import GuardedEnv
 from agentgym.listing import Filter, rows_of
-from agentgym.registry import EXTRAS, load
+from agentgym.registry import load
 from agentgym.replay import episode_text, find_episode, printable
 from agentgym.rows import to_row
 from agentgym.types import Task
@@ -32,6 +33,15 @@ from agentgym.types import Task
 INTERRUPTED_EXIT = 130
 """What shells say of a program that Ctrl-C ended."""
 TABLE_ROWS = 200
+EXTRA_USES = {
+    "train": "training a model, and judging or reading it",
+    "gguf": "models in GGUF files",
+    "tantivy": "search over millions of passages",
+    "search-real": "Search's panels of real facts, real1/...",
+    "alfworld": "ALFWorld in its original engine, and its published games",
+    "dev": "tests and linters",
+}
+"""What each extra of the package is for."""
 WIDE = 10_000
 """Columns of a table where no terminal wraps it; rich takes fewer where fewer will do."""
 
@@ -122,6 +132,7 @@ def list_envs(*, as_json: bool) -> int:
                 "max_turns": envs.find_spec(env_id).max_episode_steps,
                 "splits": list(found.splits()),
                 "expert": found.expert_name,
+                "needs": found.needs,
                 "about": (found.__doc__ or "").strip().partition("\n")[0],
             }
         )
@@ -129,10 +140,10 @@ def list_envs(*, as_json: bool) -> int:
         print_json(rows)
         return 0
     cells = [
-        (r["id"], r["max_turns"], ", ".join(r["splits"]), r["expert"] or "-", r["about"])
+        (r["id"], r["max_turns"], ", ".join(r["splits"]), r["expert"], r["needs"], r["about"])
         for r in rows
     ]
-    show_table(("environment", "turns", "panels", "expert", "about"), cells)
+    show_table(("environment", "turns", "panels", "expert", "needs", "about"), cells)
     return 0
 
 
@@ -240,22 +251,41 @@ def doctor(*, as_json: bool) -> int:
         "disk_free_gb": round(shutil.disk_usage(".").free / 1e9, 1),
     }
     for name in ("agentgym-lab", "gymnasium", "torch", "transformers", "duckdb", "pyarrow"):
-        try:
-            facts[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            facts[name] = None
+        facts[name] = _version(name)
     if importlib.util.find_spec("torch"):
         torch: Any = importlib.import_module("torch")
         cuda = torch.cuda.is_available()
         facts["gpu"] = torch.cuda.get_device_name() if cuda else None
-    facts["extra alfworld"] = importlib.util.find_spec("textworld") is not None
+    missing = {name: missing_packages(name) for name in EXTRA_USES}
     if as_json:
-        print_json(facts)
+        extras = {name: {"for": EXTRA_USES[name], "missing": missing[name]} for name in missing}
+        print_json(facts | {"extras": extras})
         return 0
     for name, value in facts.items():
-        remark = f"missing: pip install 'agentgym-lab[{EXTRAS[name]}]'" if name in EXTRAS else "-"
-        print(f"{name:>14}  {value if value is not None else remark}")
+        print(f"{name:>14}  {'-' if value is None else value}")
+    print()
+    rows = []
+    for name, packages in missing.items():
+        install = f"missing: {', '.join(packages)}; pip install 'agentgym-lab[{name}]'"
+        rows.append((name, EXTRA_USES[name], install if packages else "installed"))
+    show_table(("extra", "for", "is"), rows)
     return 0
+
+
+def missing_packages(extra: str) -> list[str]:
+    """The packages of an extra that are not installed."""
+    stated = importlib.metadata.requires("agentgym-lab") or []
+    own = re.compile(rf"""(?P<name>[\w.-]+).*; extra == ['"]{extra}['"]""")
+    names = [match["name"] for match in map(own.match, stated) if match]
+    return [name for name in names if _version(name) is None]
+
+
+def _version(package: str) -> str | None:
+    """The installed version of a package; None where there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def serve_search(corpus: str, *, host: str, port: int, topk: int, retriever: str) -> int:

@@ -70,6 +70,8 @@ class TurnEnv(gymnasium.Env[Observation, str]):
     """What reports say beside figures on `gen...` panels."""
     expert_name: ClassVar[str | None] = None
     """How `expert_action` plays, in a word; None where there is no expert."""
+    needs: ClassVar[str | None] = None
+    """What must be there beside the package itself, in a few words; None is nothing."""
 
     metadata: dict[str, Any] = {"render_modes": [], "render_fps": 1}
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documents import ROOT, blocks, run, run_lines
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-
-
-def run(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user would, this environment's programs first on the path."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {**os.environ, "PATH": path}
-    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+BLOCKS = blocks(ROOT / "README.md")
 
 
 def test_the_readme_shows_the_two_commands() -> None:
@@ -41,19 +31,7 @@ def test_every_block_is_of_a_kind_that_is_run() -> None:
 
 @pytest.mark.slow
 def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
-    lines = [
-        line.partition("#")[0].strip()
-        for kind, text in BLOCKS
-        if kind == "sh"
-        for line in text.splitlines()
-    ]
-    for line in filter(None, lines):
-        words = shlex.split(line)
-        if words[0] == "make":
-            done = run(["make", "-n", *words[1:]], ROOT)
-        else:
-            done = run(words, tmp_path)
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    run_lines("".join(text for kind, text in BLOCKS if kind == "sh"), tmp_path)
 
 
 def test_the_readmes_own_environment_keeps_the_contract(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ class TextWorldALFWorld(ALFWorld):
     """
 
     expert_name: ClassVar[str | None] = None
+    needs: ClassVar[str | None] = "extra alfworld"
 
     def __init__(self, render_mode: str | None = None) -> None:
         super().__init__(render_mode)

@@ -31,6 +31,7 @@ class Search(TurnEnv):
 
     system_prompt = SYSTEM_PROMPT
     expert_name: ClassVar[str | None] = "hops"
+    needs: ClassVar[str | None] = "extra search-real for real1/..."
     generated: ClassVar[str] = "generated questions about a fictional world, no published ones"
 
     def __init__(

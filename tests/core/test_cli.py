@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from agentgym.trainers.config import recipe_names
 from agentgym.trainers.engines.scripted import ScriptedEngine
 from agentgym.types import Episode, EpisodeId
 
+ROOT = Path(__file__).parents[2]
 BOX = "agentgym/Box-v0"
 VERBS = (
     "train", "eval", "envs", "check", "play", "replay", "episodes", "credit", "graph", "doctor",
@@ -279,8 +281,12 @@ def test_envs_lists_every_environment(capsys: pytest.CaptureFixture[str]) -> Non
         "max_turns": 12,
         "splits": ["gen1/train", "gen1/unseen"],
         "expert": "shortest path",
+        "needs": None,
         "about": "Take both keys, in either order, and open the door: reward 1, once.",
     }
+    needs = {row["id"]: row["needs"] for row in rows}
+    assert needs["agentgym/ALFWorldTextWorld-v0"] == "extra alfworld"
+    assert needs["agentgym/Search-v0"] == "extra search-real for real1/..."
     assert call("envs") == 0
     shown = capsys.readouterr().out
     assert all(row["id"] in shown and row["about"] in shown for row in rows)
@@ -509,8 +515,22 @@ def test_doctor_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["python"] == sys.version.split()[0]
     assert facts["cores"] >= 1
     assert facts["duckdb"]
+    assert facts["extras"]["dev"] == {"for": "tests and linters", "missing": []}
     assert call("doctor") == 0
     assert "duckdb" in capsys.readouterr().out
+
+
+def test_doctor_lists_every_extra(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert call("doctor", "--json") == 0
+    extras = json.loads(capsys.readouterr().out)["extras"]
+    assert sorted(extras) == sorted(project["optional-dependencies"])
+    assert call("doctor") == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, extra in extras.items():
+        (line,) = (line for line in lines if re.match(rf"{name} .*{extra['for']}", line))
+        install = f"missing: {', '.join(extra['missing'])}; pip install 'agentgym-lab[{name}]'"
+        assert line.endswith(install if extra["missing"] else "installed")
 
 
 @pytest.mark.parametrize("verb", READ_VERBS)

@@ -146,7 +146,7 @@ def runs(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folders = {name: top / str(number) for number, name in enumerate(begun)}
     train = ["train", recipe_file, "--out"]
     codes, first_said = perform(*((at, [*train, folders[name]]) for name, at in begun.items()))
-    assert codes == [0, 0] + [-signal.SIGKILL] * len(KILLS) + [0]
+    assert codes == [0, 0] + [-signal.SIGKILL] * len(KILLS) + [130]
     last_steps = {}
     for name in KILLS:
         rows = store.open(folders[name]).metrics()

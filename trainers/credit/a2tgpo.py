@@ -25,10 +25,10 @@ class A2tgpo(BaseModel):
     alike; as episodes end, ever fewer are compared, and with two members every gain becomes plus
     or minus the same number, however large both were.
 
-    Source: the released code of "A2TGPO", mode `turn-group-v1d`, as described by others: the
-    paper could not be read. Deviations: turns are counted, not found again as changes of the
-    advantage, so neighbours with equal advantages stay two; the only member at a turn index gets
-    exactly 0. The clipping range that follows a turn's gain is for loss `a2tgpo` to apply.
+    Source: the released code of "A2TGPO" (2605.06200), mode `turn-group-v1d`, as described by
+    others: the paper could not be read. Deviations: turns are counted, not found again as changes
+    of the advantage, so neighbours with equal advantages stay two; the only member at a turn index
+    gets exactly 0. The clipping range that follows a turn's gain is for loss `a2tgpo` to apply.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
