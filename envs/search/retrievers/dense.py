@@ -18,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModel, AutoTokenizer
 
 from agentgym.cache import cache_folder
+from agentgym.envs.indexing.ranking import best_rows
+from agentgym.envs.indexing.stored import stored
 from agentgym.envs.search.corpus import HASH_DIGITS, Corpus
 from agentgym.envs.search.retrievers import Hit
-from agentgym.envs.search.retrievers.ranking import best_rows
-from agentgym.envs.search.retrievers.stored import stored
 from agentgym.errors import EnvError, UsageError, boundary
 
 FORMAT = 1
