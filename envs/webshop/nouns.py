@@ -25,8 +25,8 @@ FUNCTION_WORDS = frozenset(
 ADJECTIVES = frozenset(
     """adult adjustable advanced aged ancient antique authentic bare basic best better big bold
     bright brown casual cheap clean clear classic cold comfy complete cool cordless cozy crisp
-    cruelty curved custom cute daily damaged dark decorative deep delicious different disposable double
-    dry dual durable early easy elastic electric electronic elegant empty enhanced entire
+    cruelty curved custom cute daily damaged dark decorative deep delicious different disposable
+    double dry dual durable early easy elastic electric electronic elegant empty enhanced entire
     essential excellent extra fair faux fast final fine firm fit flat flexible floral formal
     free fresh fluffy full fun funny general gentle genuine good great half handmade happy hard
     healthy heavy hidden high hot huge ideal indoor inner instant intense keto kosher large last
