@@ -7,6 +7,7 @@ are in a shop of any size from there on; its goals hang on nothing but their own
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from agentgym.envs.webshop.catalogue import FAMILY, SIZES, asin_of, draw_family,
 from agentgym.envs.webshop.goal import Goal, draw_price_limit, price_clause
 from agentgym.envs.webshop.product import Product
 from agentgym.envs.webshop.wording import word_instruction
-from agentgym.errors import unknown
+from agentgym.errors import UsageError, unknown
 from agentgym.panel import Panel
 from agentgym.types import Task
 
@@ -78,9 +79,22 @@ def make_task(split: str, index: int) -> Task:
     )
 
 
-def goal_of(task: Task, product: Product) -> Goal:
-    """What a task asks for; the product is the one that its secret names."""
+def goal_of(task: Task, products: Mapping[str, Product]) -> Goal:
+    """What a task asks for.
+
+    Args:
+        products: of the shop, by asin.
+
+    Raises:
+        UsageError: the shop is too small for the task.
+    """
     secret: Any = task.secret
+    product = products.get(secret["asin"])
+    if product is None:
+        raise UsageError(
+            f"task '{task.id}' wants a product that a shop of {len(products)} lacks; its panel "
+            f"needs one of {SIZES['small']} or more"
+        )
     return Goal(
         product=product,
         attributes=tuple(product.attributes[place] for place in secret["attributes"]),

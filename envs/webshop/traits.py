@@ -23,6 +23,8 @@ def _read(line: str) -> Trait:
     if name.startswith("+"):
         part = name.removeprefix("+").strip()
         return Trait(name=part, front=(), behind=(f"with {part}", f"that has {part}", *ways))
+    if name.startswith("for "):
+        return Trait(name=name, front=(), behind=(name, *ways))
     usual = (f"that is {name}", f"which should be {name}")
     return Trait(name=name, front=(name, name.replace(" ", "-")), behind=(*usual, *ways))
 

@@ -28,9 +28,9 @@ from agentgym.errors import UsageError
 from agentgym.types import Task
 
 HASHES = {
-    "gen1/train": "71d9817feba3cfec",
-    "gen1/dev": "a70150deb115afc8",
-    "gen1/test": "9ca4a2165ba0e0ea",
+    "gen1/train": "b17773ce7b8e1e95",
+    "gen1/dev": "d894d02d76e13574",
+    "gen1/test": "404bbe59112f8d72",
 }
 SHOP = draw_products(1000)
 BY_ASIN = {product.asin: product for product in SHOP}
@@ -149,7 +149,7 @@ def secret_of(task: Task) -> Any:
 def test_buying_what_the_secret_names_is_worth_1(split: str) -> None:
     for task in load_panel(split):
         product = BY_ASIN[secret_of(task)["asin"]]
-        goal = goal_of(task, product)
+        goal = goal_of(task, BY_ASIN)
         wanted = secret_of(task)["options"].items()
         options = {name: product.options[name][place] for name, place in wanted}
         assert grade_purchase(product, goal, options, nouns=nouns).reward == 1.0, task.id
@@ -160,7 +160,7 @@ def test_an_instruction_says_the_options_and_the_limit_and_not_the_product(split
     for task in load_panel(split):
         text = str(task.public["instruction"])
         product = BY_ASIN[secret_of(task)["asin"]]
-        goal = goal_of(task, product)
+        goal = goal_of(task, BY_ASIN)
         assert product.query in text
         assert all(str(option) in text for option in goal.options)
         assert product.asin not in text
@@ -174,6 +174,11 @@ def test_instructions_are_put_in_many_ways() -> None:
     assert len(set(texts)) == len(texts)
     openings = Counter(" ".join(text.split()[:3]) for text in texts)
     assert len(openings) > 40
+
+
+def test_a_shop_too_small_for_a_task_is_refused() -> None:
+    with pytest.raises(UsageError, match="task 'gen1/test/0000' wants .* of 0 lacks; .* 1000"):
+        goal_of(load_panel("gen1/test").tasks[0], {})
 
 
 def test_an_unknown_split_names_the_nearest() -> None:
