@@ -62,7 +62,7 @@ def asin_of(number: int) -> str:
     """The product's number in the shop's own form: ten characters, each product its own.
 
     >>> asin_of(0), asin_of(1)
-    ('B000000000', 'B000GJDGXJ')
+    ('B000000000', 'B000GJDGXZ')
     """
     left = number * STRIDE % SPACE
     digits = ""

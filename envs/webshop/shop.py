@@ -35,15 +35,15 @@ _stem = Stemmer.Stemmer("porter").stemWord
 def terms(text: str) -> list[str]:
     """The stems that search goes by, in their order, repeated ones too.
 
-    Source: Lucene's analyzer for English; its tokenizer follows Unicode's rules, which the
-    expression keeps for what titles have.
+    Source: Lucene's analyzer for English, whose stemmer leaves words of one or two letters alone;
+    its tokenizer follows Unicode's rules, which the expression keeps for what titles have.
 
     >>> terms("The men's running shoes, size 8.5, and U.S.A flags")
     ['men', 'run', 'shoe', 'size', '8.5', 'u.s.a', 'flag']
     """
     words = (word.removesuffix(POSSESSIVE[0]) for word in TERM.findall(text.lower()))
     words = (word.removesuffix(POSSESSIVE[1]) for word in words)
-    return [_stem(word) for word in words if word not in STOP_WORDS]
+    return [_stem(word) if len(word) > 2 else word for word in words if word not in STOP_WORDS]
 
 
 class Shop:

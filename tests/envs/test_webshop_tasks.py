@@ -42,7 +42,8 @@ def test_a_panel_never_changes(split: str) -> None:
 
 
 PROGRAM = """
-import hashlib, json, random, sys
+import json, random, sys
+from agentgym.envs.webshop.env import WebShop
 from agentgym.envs.webshop.catalogue import draw_product
 from agentgym.envs.webshop.tasks import make_task
 random.seed(int(sys.argv[1]))
@@ -50,11 +51,17 @@ numbers, tasks = list(range(60)), [("gen1/test", i) for i in range(20)] + [("gen
 random.shuffle(numbers); random.shuffle(tasks)
 products = {number: repr(draw_product(number)) for number in numbers}
 goals = {str(name): repr(make_task(*name)) for name in tasks}
-print(json.dumps([products, goals], sort_keys=True))
+def play(index):
+    env = WebShop()
+    told = [env.reset(seed=int(sys.argv[1]), options={"task": make_task("gen1/test", index)})]
+    while not env.outcome().score:
+        told.append(env.step("search[<r>]" if len(told) == 1 else env.expert_action()))
+    return repr(told)
+print(json.dumps([products, goals, [play(index) for index in range(5)]], sort_keys=True))
 """
 
 
-def test_products_prices_and_goals_are_the_same_in_every_process() -> None:
+def test_products_prices_goals_and_episodes_are_the_same_in_every_process() -> None:
     """Whatever the seeds, the order of calls and the hash seed."""
     running = [
         subprocess.Popen(
@@ -67,7 +74,7 @@ def test_products_prices_and_goals_are_the_same_in_every_process() -> None:
     ]
     told = {process.communicate(timeout=120)[0] for process in running}
     assert len(told) == 1
-    products, goals = json.loads(told.pop())
+    products, goals, _ = json.loads(told.pop())
     assert products["17"] == repr(draw_product(17))
     assert len(goals) == 21
 
