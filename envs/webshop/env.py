@@ -6,21 +6,23 @@ from typing import Any, ClassVar, Literal
 
 from agentgym.env import TurnEnv
 from agentgym.envs.webshop.experts import Shopper, find_insiders_action
+from agentgym.envs.webshop.goal import Goal
 from agentgym.envs.webshop.nouns import nouns
+from agentgym.envs.webshop.official import find_splits, official_panel, open_official
 from agentgym.envs.webshop.prompt import SYSTEM_PROMPT, read_action
 from agentgym.envs.webshop.reward import Grade, grade_purchase
 from agentgym.envs.webshop.session import Place, Session
-from agentgym.envs.webshop.shop import open_shop
+from agentgym.envs.webshop.shop import Shop, open_shop
 from agentgym.envs.webshop.tasks import SPLITS, goal_of, load_panel
 from agentgym.errors import UsageError
 from agentgym.panel import Panel
-from agentgym.types import Observation, Outcome, Parsed
+from agentgym.types import Observation, Outcome, Parsed, Task
 
 MODES = ("text", "text_rich")
 
 
 class WebShop(TurnEnv):
-    """The pages and the reward of WebShop, in a shop that is generated.
+    """The pages and the reward of WebShop, in a generated shop or in that of a user's own files.
 
     A purchase ends the episode; the reward of that turn is its score, every other turn's is 0.
     Success is a score of 1. An action that means nothing shows the same page again.
@@ -41,7 +43,7 @@ class WebShop(TurnEnv):
         """Make the environment; the shop is opened at the first reset.
 
         Args:
-            shop: "small", "medium" or "large", or how many products.
+            shop: of generated tasks: "small", "medium" or "large", or how many products.
             mode: how pages are written; see `pages.Page`.
             show_attributes: whether products have a page with what graders look at.
 
@@ -57,17 +59,17 @@ class WebShop(TurnEnv):
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
-        """The generated panels."""
-        return tuple(SPLITS)
+        """The generated panels, and the official ones whose files are there."""
+        return (*SPLITS, *find_splits())
 
     @classmethod
     def panel(cls, split: str) -> Panel:
-        """A generated panel.
+        """A generated panel, or `official/...`: goals of a user's own copy of WebShop's files.
 
         Raises:
-            UsageError: there is no such split.
+            UsageError: there is no such split, or its files are missing.
         """
-        return load_panel(split)
+        return official_panel(split) if split.startswith("official/") else load_panel(split)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -78,8 +80,7 @@ class WebShop(TurnEnv):
             UsageError: the shop is too small for the task.
         """
         task = self.pick_task(seed, options)
-        shop = open_shop(self._size)
-        self.goal = goal_of(task, shop.by_asin)
+        shop, self.goal = self._open(task)
         self._grade = None
         self._session = Session(
             shop,
@@ -88,6 +89,21 @@ class WebShop(TurnEnv):
             show_attributes=self._show_attributes,
         )
         return self._observe(), {"task_id": task.id}
+
+    def _open(self, task: Task) -> tuple[Shop, Goal]:
+        """The shop to visit, and what to buy there."""
+        if task.public.get("shop") != "official":
+            shop = open_shop(self._size)
+            return shop, goal_of(task, shop.by_asin)
+        official = open_official()
+        number = task.secret["goal"]
+        assert isinstance(number, int)
+        instruction = official.instructions[number] if number < len(official.instructions) else None
+        if instruction is None or instruction.digest != task.secret["digest"]:
+            raise UsageError(
+                f"task '{task.id}' was made from other files than those that are there"
+            )
+        return official.shop, instruction.goal
 
     @property
     def session(self) -> Session:
