@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agentgym.envs import command
+
 SYSTEM_PROMPT = """\
 You are in a room and have a household task. Each turn, give one command:
 go to R, open R, close R, take O from R, move O to R, examine R, examine O, use O, \
@@ -16,29 +18,21 @@ Write the command alone, or <think>your thoughts</think><action>the command</act
 def read_command(text: str) -> str:
     """The command in a model's text, in the current grammar; empty when there is none.
 
-    The last complete `<action>` element counts, otherwise the text without its thoughts. Takes
-    time linear in the text.
-
     >>> read_command("<think>a mug!</think><action> take mug 1 from shelf 2 </action>")
     'take mug 1 from shelf 2'
     >>> read_command("put mug 1 in/on desk 1")
     'move mug 1 to desk 1'
     """
-    before, closed, _ = text.rpartition("</action>")
-    _, opened, inner = before.rpartition("<action>")
-    if closed and opened:
-        return _modernise(inner.strip())
-    spoken = text.rpartition("</think>")[2].partition("<think>")[0]
-    return _modernise(spoken.strip())
+    return _modernise(command.read_command(text))
 
 
-def _modernise(command: str) -> str:
+def _modernise(said: str) -> str:
     """Older games said "put X in/on Y" for "move X to Y"; published agents still do."""
-    verb, _, rest = command.partition(" ")
+    verb, _, rest = said.partition(" ")
     if verb != "put":
-        return command
+        return said
     for preposition in (" in/on ", " in ", " on "):
         item, found, place = rest.partition(preposition)
         if found:
             return f"move {item} to {place}"
-    return command
+    return said

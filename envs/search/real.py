@@ -16,8 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from agentgym.envs.indexing.words import words
 from agentgym.envs.search.corpus import ListCorpus, Passage
-from agentgym.envs.search.retrievers.words import words
 from agentgym.errors import UsageError
 
 PACKAGES = {"bokeh-sampledata": "2026.1", "countryinfo": "1.0.1"}

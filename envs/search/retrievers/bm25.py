@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import bm25s
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.cache import cache_folder
-from agentgym.envs.search.corpus import Corpus
+from agentgym.envs.indexing.bm25 import WordIndex, open_index
+from agentgym.envs.indexing.words import words
+from agentgym.envs.search.corpus import Corpus, Passage
 from agentgym.envs.search.retrievers import Hit
-from agentgym.envs.search.retrievers.ranking import best_rows
-from agentgym.envs.search.retrievers.stored import stored
-from agentgym.envs.search.retrievers.words import words
 
 FORMAT = 1
 """Rises when the same corpus and settings give another index."""
@@ -48,20 +42,14 @@ class Bm25s(BaseModel):
         """The stored index of the corpus, or a new one."""
         name = f"bm25s-{FORMAT}-{bm25s.__version__}-{corpus.hash}-{self.k1:g}-{self.b:g}"
         folder = cache_folder() / "search" / name
-        index = _load(folder)
-        if index is None:
-            shutil.rmtree(folder, ignore_errors=True)  # a damaged one
-            index = build_index(corpus, k1=self.k1, b=self.b)
-            # A full or read-only disk costs time, not the search.
-            with suppress(OSError), stored(folder) as made:
-                index.save(made, show_progress=False)
+        index = open_index(folder, lambda: map(words_of, corpus), k1=self.k1, b=self.b)
         return Bm25sRetriever(index, corpus)
 
 
 class Bm25sRetriever:
     """An index and the passages that its rows stand for."""
 
-    def __init__(self, index: bm25s.BM25, corpus: Corpus) -> None:
+    def __init__(self, index: WordIndex, corpus: Corpus) -> None:
         self._index = index
         self._passages = corpus.passages
 
@@ -70,34 +58,20 @@ class Bm25sRetriever:
 
         A passage without any of a query's words is no hit.
         """
-        return [self._search(query, topk) for query in queries]
-
-    def _search(self, query: str, topk: int) -> list[Hit]:
-        known = self._index.vocab_dict
-        ids = [known[word] for word in words(query) if word in known]
-        if not ids:
-            return []
-        scores = self._index.get_scores_from_ids(ids)
-        best = best_rows(scores, np.flatnonzero(scores), topk)
-        return [Hit(passage=self._passages[row], score=float(scores[row])) for row in best]
+        return [
+            [
+                Hit(passage=self._passages[row], score=score)
+                for row, score in self._index.best(words(query), topk)
+            ]
+            for query in queries
+        ]
 
 
-def build_index(corpus: Corpus, *, k1: float, b: float) -> bm25s.BM25:
+def words_of(passage: Passage) -> list[str]:
+    """What of a passage is indexed."""
+    return words(passage.contents)
+
+
+def build_index(corpus: Corpus, *, k1: float, b: float) -> WordIndex:
     """A new index of a corpus; needs no disk."""
-    # Words are numbered as they first occur, so that an index is the same in every process.
-    vocabulary: dict[str, int] = {}
-    ids = [
-        [vocabulary.setdefault(word, len(vocabulary)) for word in words(passage.contents)]
-        for passage in corpus
-    ]
-    index = bm25s.BM25(method="lucene", k1=k1, b=b, backend="numpy")
-    index.index((ids, vocabulary), show_progress=False)
-    return index
-
-
-def _load(folder: Path) -> Any:
-    """The stored index; None where there is none, or a damaged one."""
-    try:
-        return bm25s.BM25.load(folder, mmap=True, show_progress=False)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return WordIndex.build(map(words_of, corpus), k1=k1, b=b)

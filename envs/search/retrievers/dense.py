@@ -13,10 +13,10 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.cache import cache_folder
+from agentgym.envs.indexing.ranking import best_rows
+from agentgym.envs.indexing.stored import stored
 from agentgym.envs.search.corpus import Corpus
 from agentgym.envs.search.retrievers import Hit
-from agentgym.envs.search.retrievers.ranking import best_rows
-from agentgym.envs.search.retrievers.stored import stored
 from agentgym.errors import EnvError, UsageError, boundary
 from agentgym.registry import load
 

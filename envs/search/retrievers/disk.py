@@ -14,10 +14,10 @@ import tantivy
 from pydantic import BaseModel, ConfigDict
 
 from agentgym.cache import cache_folder
+from agentgym.envs.indexing.stored import stored
+from agentgym.envs.indexing.words import words
 from agentgym.envs.search.corpus import Corpus, Passage
 from agentgym.envs.search.retrievers import Hit
-from agentgym.envs.search.retrievers.stored import stored
-from agentgym.envs.search.retrievers.words import words
 from agentgym.errors import EnvError, boundary
 
 FORMAT = 1

@@ -1,0 +1,1 @@
+"""WebShop: find the product that an instruction asks for, choose its options, buy it."""

@@ -1,0 +1,87 @@
+"""The nouns of a product title, by lists of words and suffixes: no model, the same everywhere."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+TOKEN = re.compile(r"[^\W_]+(?:[.'\u2019][^\W_]+)*\.?")
+"""Words; a hyphen and a slash separate."""
+
+FUNCTION_WORDS = frozenset(
+    """a an the this that these those each every all any some no not only both other another more
+    most less least such same own
+    i you he she it we they me him her us them my your his its our their who whom whose which what
+    about above across after against along among around as at before behind below beneath beside
+    besides between beyond by despite down during except for from in inside into like near of on
+    onto out outside over past per plus since than through throughout to toward towards under
+    until up upon via vs w with within without
+    and or nor but so yet if because while where when whether though although then thus
+    am is are was were be been being do does did done have has had can could may might must shall
+    should will would let lets
+    mens womens very too also just even ever never always here there now again once how why
+    etc""".split()
+)
+ADJECTIVES = frozenset(
+    """adult adjustable advanced aged ancient antique authentic bare basic best better big bold
+    bright brown casual cheap clean clear classic cold comfy complete cool cordless cozy crisp
+    cruelty curved custom cute daily damaged dark decorative deep delicious different disposable
+    double dry dual durable early easy elastic electric electronic elegant empty enhanced entire
+    essential excellent extra fair faux fast final fine firm fit flat flexible floral formal
+    free fresh fluffy full fun funny general gentle genuine good great half handmade happy hard
+    healthy heavy hidden high hot huge ideal indoor inner instant intense keto kosher large last
+    late lazy lean left light lightweight little long loose lovely low luxury magic main many
+    matte mature medium mild mini mixed modern moist multi natural new nice non odd old one open
+    opaque organic original outdoor outer off oval oversized perfect personal plain plump
+    polished poor popular portable powerful premium pretty pro professional proof pure quality
+    quick quiet random rare raw ready real refillable regular relaxed remote replacement
+    resistant retro rich right ripe rough round rustic safe salty sexy sharp sheer shiny short
+    silent simple single skinny sleek slim slip slow small smart smooth soft solid special spicy
+    square stainless standard steady stiff straight strong sturdy stylish super sweet tall tart
+    thick thin tight tiny top tough traditional trendy tropical true twin ultra unique universal
+    unscented unsweetened upper useful usual vegan vintage warm washable waterproof weird wet
+    whole wide wild wireless wooden yellow young black blue gray green grey orange pink purple
+    red white beige listed included compatible upgraded improved inspired shaped sized scented
+    flavored 2d 3d hd uhd""".split()
+)
+VERBS = frozenset(
+    """add apply build buy carry clean cook cut enjoy fits get give go hold keep make made offer
+    protect provide reduce remove set shop support use used using want wear work works""".split()
+)
+ADJECTIVE_ENDINGS = (
+    "able", "ible", "ful", "less", "ous", "proof", "resistant", "ish", "ical", "ern", "est", "ly",
+    "free", "like",
+)  # fmt: skip
+NOUNS_ANYHOW = frozenset(
+    """table cable vegetable collectible crucible assembly belly butterfly curly family fly italy
+    jelly jolly lily supply chest forest harvest nest vest quest rest test west pattern lantern
+    dish fish finish polish radish relish brush squash mouthful handful spoonful wish""".split()
+)
+"""What an ending would take for adjectives and adverbs."""
+
+
+@lru_cache(maxsize=100_000)
+def nouns(title: str) -> tuple[str, ...]:
+    """The nouns and names of a title in their order, in lower case, repeated ones each time.
+
+    Whatever is no number, function word, adjective or verb is one, as most words of a title are.
+    A listed adjective with a capital is a part of a name, as titles are names: "Ultra HD".
+
+    >>> nouns("BRST Power Cord for 2 Very Durable Home Theaters, soft White")
+    ('brst', 'power', 'cord', 'home', 'theaters', 'white')
+    """
+    words = (word.rstrip(".") for word in TOKEN.findall(title))
+    return tuple(word.lower() for word in words if _is_noun(word))
+
+
+def _is_noun(text: str) -> bool:
+    word = text.lower()
+    if word in NOUNS_ANYHOW:
+        return True
+    if not word[0].isalpha() or len(word) == 1 and word.isascii():
+        return False  # "4k" and "2pcs" are counted as numbers
+    if word in FUNCTION_WORDS or word in VERBS:
+        return False
+    if len(word) > 4 and word.endswith(ADJECTIVE_ENDINGS):
+        return False
+    return text[0].isupper() or word not in ADJECTIVES
