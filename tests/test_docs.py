@@ -41,16 +41,16 @@ def test_pages_are_short_and_their_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    """In order and in one folder; a Python block is the file that its first line names."""
+    """In order and in one folder; what is no command is the file that its first line names."""
     for kind, text in blocks(page):
+        if kind == "sh":
+            run_lines(text, tmp_path)
+            continue
+        (name,) = re.findall(r"\A# (\w+\.(?:py|yaml))\n", text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
         if kind == "python":
-            (name,) = re.findall(r"\A# (\w+\.py)\n", text)
-            (tmp_path / name).write_text(text, encoding="utf-8")
             done = run([sys.executable, name], tmp_path)
             assert done.returncode == 0, done.stderr
-        else:
-            assert kind == "sh"
-            run_lines(text, tmp_path)
 
 
 @pytest.mark.parametrize(
