@@ -137,7 +137,7 @@ def _title(family: Family, traits: list[str], generator: random.Random) -> str:
             f"{brand} {first} {thing} for {uses}, {second}",
             f"{brand} {thing} - {first}, {second} - {uses}",
             f"{first} {thing} by {brand}, {second}, {uses}",
-            f"{brand} {second} {first} {thing} | {uses}",
+            f"{brand} {second} {first} {thing}, {uses}",
         )
     )
 

@@ -49,7 +49,7 @@ VERBS = frozenset(
     protect provide reduce remove set shop support use used using want wear work works""".split()
 )
 ADJECTIVE_ENDINGS = (
-    "able", "ible", "ful", "less", "ous", "proof", "resistant", "ish", "ical", "ern", "est", "ly",
+    "able", "ible", "ful", "less", "ous", "proof", "resistant", "ish", "ical", "ern", "est",
     "free", "like",
 )  # fmt: skip
 NOUNS_ANYHOW = frozenset(
@@ -65,13 +65,18 @@ def nouns(title: str) -> tuple[str, ...]:
     """The nouns and names of a title in their order, in lower case, repeated ones each time.
 
     Whatever is no number, function word, adjective or verb is one, as most words of a title are.
-    A listed adjective with a capital is a part of a name, as titles are names: "Ultra HD".
+    With a capital, adjectives and verbs are parts of a name, as titles are names: "Ultra HD".
 
-    >>> nouns("BRST Power Cord for 2 Very Durable Home Theaters, soft White")
-    ('brst', 'power', 'cord', 'home', 'theaters', 'white')
+    >>> nouns("BRST Power Cord for 2 very durable Home Theaters, Ultra HD")
+    ('brst', 'power', 'cord', 'home', 'theaters', 'ultra', 'hd')
     """
-    words = (word.rstrip(".") for word in TOKEN.findall(title))
-    return tuple(word.lower() for word in words if _is_noun(word))
+    words = [word.rstrip(".") for word in TOKEN.findall(title)]
+    before = ("", *words)
+    return tuple(
+        word.lower()
+        for last, word in zip(before, words, strict=False)
+        if last.lower() != "to" and _is_noun(word)  # "Easy To Clean"
+    )
 
 
 def _is_noun(text: str) -> bool:
@@ -80,8 +85,10 @@ def _is_noun(text: str) -> bool:
         return True
     if not word[0].isalpha() or len(word) == 1 and word.isascii():
         return False  # "4k" and "2pcs" are counted as numbers
-    if word in FUNCTION_WORDS or word in VERBS:
+    if word in FUNCTION_WORDS or len(word) > 4 and word.endswith("ly"):
         return False
-    if len(word) > 4 and word.endswith(ADJECTIVE_ENDINGS):
+    if text[0].isupper():
+        return True
+    if word in ADJECTIVES or word in VERBS:
         return False
-    return text[0].isupper() or word not in ADJECTIVES
+    return not (len(word) > 4 and word.endswith(ADJECTIVE_ENDINGS))

@@ -33,8 +33,7 @@ class TypeMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """The reward of a purchase and what it is made of; `r_` parts are shares that were met,
-    `w_` their weights."""
+    """The reward of a purchase and its parts: `r_` are shares that were met, `w_` their weights."""
 
     reward: float
     r_type: float

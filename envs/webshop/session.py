@@ -45,7 +45,7 @@ class Session:
             seed: what products at random hang on, besides how often was searched.
             show_attributes: whether items have a page of attributes.
         """
-        self._shop = shop
+        self.shop = shop
         self._instruction = instruction
         self._seed = seed
         self._show_attributes = show_attributes
@@ -73,7 +73,7 @@ class Session:
         self.place, self.keywords, self.number = Place.RESULTS, keywords, number
         self.product, self.options = None, {}
         self._num_searches += 1  # every page is searched for anew
-        results = self._shop.search(keywords, seed=f"{self._seed} {self._num_searches}")
+        results = self.shop.search(keywords, seed=f"{self._seed} {self._num_searches}")
         self.page = results_page(self._instruction, results, number, visited=self._visited)
 
     def click(self, name: str) -> None:
@@ -91,7 +91,7 @@ class Session:
             self._show_sub_page(name.title())
         else:
             if piece.role is Role.LINK:
-                self.product = self._shop.by_asin[piece.text]
+                self.product = self.shop.by_asin[piece.text]
                 self._visited.add(piece.text)
             elif piece.role is Role.VALUE:
                 self.options[piece.option] = name

@@ -1,4 +1,8 @@
-"""A shop: products, and the search over them."""
+"""A shop: products, and the search over them.
+
+Where Lucene keeps the length of a document in one byte, ours is exact, so that nearly equal scores
+may come in another order.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from agentgym.envs.webshop.catalogue import FAMILY, SIZES, asin_of, draw_family, draw_product
+from agentgym.envs.webshop.catalogue import FAMILY, SIZES, draw_family, draw_products
 from agentgym.envs.webshop.goal import Goal, draw_price_limit, price_clause
 from agentgym.envs.webshop.product import Product
 from agentgym.envs.webshop.wording import word_instruction
@@ -49,7 +49,8 @@ def make_task(split: str, index: int) -> Task:
     task_id = f"{split}/{index:04d}"
     targets = list_targets(split)
     number = targets[index % len(targets)]
-    product, kind = draw_product(number), draw_family(number // FAMILY).kind
+    product = draw_products(SIZES["small"])[number]
+    kind = draw_family(number // FAMILY).kind
     generator = random.Random(f"webshop {task_id}")
     count = generator.choice(NUM_TRAITS)
     places = sorted(generator.sample(range(len(product.attributes)), count))
@@ -71,7 +72,7 @@ def make_task(split: str, index: int) -> Task:
         seed=index,
         public={"type": product.category, "instruction": text + price_clause(limit)},
         secret={
-            "asin": asin_of(number),
+            "asin": product.asin,
             "attributes": places,
             "options": options,
             "price_limit": limit,

@@ -191,7 +191,7 @@ def test_special_first_words_list_instead_of_searching(
 def test_products_at_random_are_the_same_after_the_same_actions(session: Session) -> None:
     pages = []
     for _ in range(2):
-        visit = Session(session._shop, "a lamp", seed="s")
+        visit = Session(session.shop, "a lamp", seed="s")
         for act in (visit.search, visit.search, visit.click):
             act("<r>" if act == visit.search else "next >")
             pages.append(visit.page.plain)
@@ -449,14 +449,24 @@ def test_slips_never_end_an_episode() -> None:
 
 def test_search_is_bm25_over_the_documents_stems() -> None:
     env = started()
-    products = env.session._shop.products
+    products = env.session.shop.products
     documents = [terms(product.document) for product in products]
     query = "non-slip women's running shoes in army green"
     wanted = bm25.scores(terms(query), documents, k1=0.9, b=0.4)
-    found = env.session._shop.search(tuple(query.split(" ")), seed="")
+    found = env.session.shop.search(tuple(query.split(" ")), seed="")
     scores = [wanted[products.index(product)] for product in found]
     assert len(found) == 50
     assert scores == pytest.approx(sorted(wanted, reverse=True)[:50], rel=1e-5)
+
+
+def test_an_index_is_kept_by_what_it_was_made_from(session: Session, tmp_path: Path) -> None:
+    kept = tmp_path / "webshop"
+    first = session.shop.search(("lamp",), seed="")
+    assert len(list(kept.iterdir())) == 1
+    assert Shop(session.shop.products).search(("lamp",), seed="") == first
+    assert len(list(kept.iterdir())) == 1
+    Shop([lamp(1)])
+    assert len(list(kept.iterdir())) == 2
 
 
 @pytest.mark.parametrize(
