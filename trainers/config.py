@@ -142,8 +142,7 @@ class TrainConfig(Section):
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
     recompute: bool | Literal["auto"] = "auto"
-    """Compute the layers' activations again in the backward pass instead of keeping them: less
-    memory, a third more arithmetic. `auto` does so above 500 M parameters."""
+    """Compute activations again in the backward pass; `auto` does above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
 
@@ -172,7 +171,11 @@ class FidelityConfig(Section):
     """Thresholds of the fidelity report; over one of them the run fails."""
 
     max_logprob_gap: float = 1e-3
-    """Largest |sampling-time - train-time logprob| in fp32."""
+    """Largest |sampling-time - train-time logprob| where `model.dtype` is float32."""
+    max_mean_logprob_gap: float = 0.02
+    """Its mean over trained tokens where that is bfloat16, whose single gaps may be large."""
+    max_far_ratios: float = 0.01
+    """Likewise, the share of their probability ratios outside [0.8, 1.2]."""
     max_infra_errors: float = 0.05
     """Share of episodes lost to infrastructure errors."""
 

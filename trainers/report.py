@@ -40,6 +40,10 @@ class Fidelity:
     turns_truncated: int
     max_logprob_gap: float
     """Largest |sampling-time - train-time logprob|, in nats."""
+    mean_logprob_gap: float
+    """Its mean over trained tokens."""
+    far_ratios: float
+    """Share of trained tokens whose two probabilities have a ratio outside [0.8, 1.2]."""
     infra_errors: int
     score_errors: int
     groups: int
@@ -60,16 +64,30 @@ class Fidelity:
         found = []
         if self.tokens_reencoded:
             found.append(f"{self.tokens_reencoded} trained tokens are not the sampled ones")
-        if self.max_logprob_gap > limits.max_logprob_gap:
-            found.append(
-                f"sampling-time and train-time logprobs differ by {self.max_logprob_gap:.2e}, "
-                f"allowed are {limits.max_logprob_gap:.0e}"
-            )
+        found += self._gap_problems(recipe)
         if errors > limits.max_infra_errors:
             found.append(f"{errors:.1%} of the episodes were lost to errors of ours")
         lost = self.evaluation_errors / max(1, self.evaluation_episodes)
         if lost > limits.max_infra_errors:
             found.append(f"{lost:.1%} of the evaluated episodes were lost to errors of ours")
+        return found
+
+    def _gap_problems(self, recipe: Recipe) -> list[str]:
+        limits, found = recipe.fidelity, []
+        if recipe.model.dtype == "float32":
+            gap, limit, what = self.max_logprob_gap, limits.max_logprob_gap, ""
+        else:
+            gap, limit, what = self.mean_logprob_gap, limits.max_mean_logprob_gap, " on average"
+            if self.far_ratios > limits.max_far_ratios:
+                found.append(
+                    f"{self.far_ratios:.1%} of the trained tokens are above 1.2 or below 0.8 times "
+                    f"as likely as when sampled, allowed are {limits.max_far_ratios:.1%}"
+                )
+        if gap > limit:
+            found.append(
+                f"sampling-time and train-time logprobs differ by {gap:.2e}{what}, "
+                f"allowed are {limit:.0e}"
+            )
         return found
 
 
@@ -116,6 +134,11 @@ def measure_fidelity(rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Fi
     def total(name: str) -> int:
         return round(float(sum(row.get(name, 0.0) for row in steps)))
 
+    def by_token(name: str) -> float:
+        """The mean over all trained tokens of the run."""
+        summed = sum(row.get(name, 0.0) * row["tokens/trained"] for row in steps)
+        return float(summed / max(1, trained))
+
     sampled, trained = total("tokens/sampled"), total("tokens/trained")
     small = total("groups/dropped_without_two_valid")
     return Fidelity(
@@ -126,6 +149,8 @@ def measure_fidelity(rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Fi
         prefix_breaks=total("segments/breaks"),
         turns_truncated=total("turns/num_cut"),
         max_logprob_gap=max((row.get("logprob_gap", 0.0) for row in steps), default=0.0),
+        mean_logprob_gap=by_token("logprob_gap_mean"),
+        far_ratios=by_token("ratios_far"),
         infra_errors=total(f"status/{Status.INFRA_ERROR}"),
         score_errors=total(f"status/{Status.SCORE_ERROR}"),
         groups=total("groups/all"),
