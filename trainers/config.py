@@ -68,6 +68,8 @@ class ModelConfig(Section):
     """The longest sequence in tokens."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """The dtype of arithmetic; weights that are trained and the optimizer's state are float32."""
+    live_episodes: int = Field(default=256, ge=1)
+    """Episodes of a process that play at once, each with its keys and values; others wait."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 
