@@ -187,7 +187,8 @@ def test_play_takes_the_memory_that_was_planned(dtype: str) -> None:
 
 @pytest.mark.slow
 def test_smollm2s_update_takes_the_memory_that_was_planned(smollm2_folder: Path) -> None:
-    recipe = recipe_with(train={"micro_batch_tokens": 2 * CONTEXT})
+    # Two micro-batches: the second one's activations live beside the first one's gradients.
+    recipe = recipe_with(train={"micro_batch_tokens": CONTEXT})
     policy = Policy.load(smollm2_folder, device="cpu")
     config = AutoConfig.from_pretrained(smollm2_folder)
     plan = Plan(recipe, Footprint(config), num_evaluated=4)
