@@ -70,6 +70,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"agentgym {version}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_train(verbs)
+    _add_plan(verbs)
     _add_eval(verbs)
     _add_env_verbs(verbs)
     _add_run_verbs(verbs)
@@ -113,6 +114,23 @@ def _train(options: argparse.Namespace, rest: list[str]) -> int:
         resume=options.resume,
         force=options.force,
         control=options.control,
+    )
+
+
+def _add_plan(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "plan",
+        help="the memory and the seconds that a recipe needs, without weights or a GPU",
+        description="Any key of the recipe is an option, as for train.",
+    )
+    parser.add_argument("recipe", help="a shipped recipe, or a YAML file")
+    parser.add_argument("--memory", metavar="SIZE", help="of the GPU, such as 24GB: does it fit?")
+    _add_json(parser)
+    parser.set_defaults(
+        run=lambda options, rest: load("agentgym.trainers.show_plan:plan")(
+            options.recipe, rest, memory=options.memory, as_json=options.json
+        ),
+        overrides=True,
     )
 
 

@@ -213,9 +213,20 @@ def make_renderer(recipe: Recipe, policy: Policy) -> Renderer:
     )
 
 
+def reads_values(recipe: Recipe) -> bool:
+    """Whether the recipe's credit scheme reads a critic's values."""
+    return "values" in registry.credits.get(recipe.credit.name).reads
+
+
+def keeps_reference(recipe: Recipe) -> bool:
+    """Whether the loss or a reward channel asks the policy that the run began with."""
+    channels = (registry.rewards.make(name, **c.args) for name, c in recipe.rewards.items())
+    return recipe.train.kl > 0 or any(getattr(c, "asks_reference", False) for c in channels)
+
+
 def make_critic(recipe: Recipe, policy: Policy) -> Critic | None:
     """An untrained critic, if the recipe's credit scheme reads one's values."""
-    if "values" not in registry.credits.get(recipe.credit.name).reads:
+    if not reads_values(recipe):
         return None
     return Critic.of(policy, seed=recipe.seed, clip=recipe.critic.clip)
 
@@ -235,7 +246,9 @@ def make_optimizer(recipe: Recipe, policy: Policy, critic: Critic | None) -> tor
 
 def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
     """The policy as something that plays, and its engine."""
-    engine = LocalEngine(policy, context=recipe.model.context)
+    engine = LocalEngine(
+        policy, context=recipe.model.context, max_episodes=recipe.model.live_episodes
+    )
     agent = Agent(
         engine=engine,
         renderer=make_renderer(recipe, policy),

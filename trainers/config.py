@@ -89,6 +89,8 @@ class ModelConfig(Section):
     """The longest sequence in tokens."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """The dtype of arithmetic; weights that are trained and the optimizer's state are float32."""
+    live_episodes: int = Field(default=256, ge=1)
+    """Episodes of a process that play at once, each with its keys and values; others wait."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 
@@ -161,8 +163,7 @@ class TrainConfig(Section):
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
     recompute: bool | Literal["auto"] = "auto"
-    """Compute the layers' activations again in the backward pass instead of keeping them: less
-    memory, a third more arithmetic. `auto` does so above 500 M parameters."""
+    """Compute activations again in the backward pass; `auto` does above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
 
@@ -195,7 +196,11 @@ class FidelityConfig(Section):
     """
 
     max_logprob_gap: float = 1e-3
-    """Largest |sampling-time - train-time logprob| in fp32."""
+    """Largest |sampling-time - train-time logprob| where `model.dtype` is float32."""
+    max_mean_logprob_gap: float = 0.02
+    """Its mean over trained tokens where that is bfloat16, whose single gaps may be large."""
+    max_far_ratios: float = 0.01
+    """Likewise, the share of their probability ratios outside [0.8, 1.2]."""
     max_infra_errors: float = 0.05
     """Share of episodes lost to infrastructure errors."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentgym.errors import AgentGymError
-from agentgym.trainers.config import FidelityConfig
+from agentgym.trainers.config import FidelityConfig, Recipe
 from agentgym.trainers.evaluate import Figures
 from agentgym.types import Status
 
@@ -30,6 +30,10 @@ class Fidelity:
     turns_truncated: int
     max_logprob_gap: float
     """Largest |sampling-time - train-time logprob|, in nats."""
+    mean_logprob_gap: float
+    """Its mean over trained tokens."""
+    far_ratios: float
+    """Share of trained tokens whose two probabilities have a ratio outside [0.8, 1.2]."""
     infra_errors: int
     score_errors: int
     groups: int
@@ -62,22 +66,36 @@ class Fidelity:
         """Whether the train steps or the evaluations lost more episodes than they may."""
         return max(self.lost_share, self.evaluation_lost_share) > limits.max_infra_errors
 
-    def problems(self, limits: FidelityConfig) -> list[str]:
+    def problems(self, recipe: Recipe) -> list[str]:
         """What passed its threshold; lost episodes come last."""
-        found = []
+        limits, found = recipe.fidelity, []
         if self.tokens_reencoded:
             found.append(f"{self.tokens_reencoded} trained tokens are not the sampled ones")
-        if self.max_logprob_gap > limits.max_logprob_gap:
-            found.append(
-                f"sampling-time and train-time logprobs differ by {self.max_logprob_gap:.2e}, "
-                f"allowed are {limits.max_logprob_gap:.0e}"
-            )
+        found += self._gap_problems(recipe)
         for share, which in (
             (self.lost_share, "episodes"),
             (self.evaluation_lost_share, "evaluated episodes"),
         ):
             if share > limits.max_infra_errors:
                 found.append(f"{share:.1%} of the {which} were lost to errors of ours")
+        return found
+
+    def _gap_problems(self, recipe: Recipe) -> list[str]:
+        limits, found = recipe.fidelity, []
+        if recipe.model.dtype == "float32":
+            gap, limit, what = self.max_logprob_gap, limits.max_logprob_gap, ""
+        else:
+            gap, limit, what = self.mean_logprob_gap, limits.max_mean_logprob_gap, " on average"
+            if self.far_ratios > limits.max_far_ratios:
+                found.append(
+                    f"{self.far_ratios:.1%} of the trained tokens are above 1.2 or below 0.8 times "
+                    f"as likely as when sampled, allowed are {limits.max_far_ratios:.1%}"
+                )
+        if gap > limit:
+            found.append(
+                f"sampling-time and train-time logprobs differ by {gap:.2e}{what}, "
+                f"allowed are {limit:.0e}"
+            )
         return found
 
 
@@ -89,6 +107,11 @@ def measure_fidelity(rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Fi
     def total(name: str) -> int:
         return round(float(sum(row.get(name, 0.0) for row in steps)))
 
+    def by_token(name: str) -> float:
+        """The mean over all trained tokens of the run."""
+        summed = sum(row.get(name, 0.0) * row["tokens/trained"] for row in steps)
+        return float(summed / max(1, trained))
+
     sampled, trained = total("tokens/sampled"), total("tokens/trained")
     small = total("groups/dropped_without_two_valid")
     return Fidelity(
@@ -99,6 +122,8 @@ def measure_fidelity(rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Fi
         prefix_breaks=total("segments/breaks"),
         turns_truncated=total("turns/num_cut"),
         max_logprob_gap=max((row.get("logprob_gap", 0.0) for row in steps), default=0.0),
+        mean_logprob_gap=by_token("logprob_gap_mean"),
+        far_ratios=by_token("ratios_far"),
         infra_errors=total(f"status/{Status.INFRA_ERROR}"),
         score_errors=total(f"status/{Status.SCORE_ERROR}"),
         groups=total("groups/all"),

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from transformers import PreTrainedTokenizerFast
+
 from agentgym.demonstrate import Demonstration, Tally, demonstrate
 from agentgym.errors import EnvError
 from agentgym.panel import Panel
@@ -35,17 +37,7 @@ CURVE_POINTS = 8
 
 def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     """Build the small model and its tokenizer from the text of the train panel alone."""
-    tasks = panel.head(TEXT_TASKS).tasks
-    seed = derive_seed(recipe.seed, "text")
-    tally = Tally()
-    with _pool(recipe) as pool:
-        demonstrations = list(demonstrate(pool, tasks, seed=seed, mistakes=0.2, tally=tally))
-    if not demonstrations:
-        raise no_demonstration(recipe, tally)
-    reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
-    tokenizer = tiny.build_tokenizer(
-        [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
-    )
+    tokenizer = build_tokenizer(recipe, panel)
     size = tiny.Size(
         hidden=recipe.model.hidden, layers=recipe.model.layers, context=recipe.model.context
     )
@@ -54,6 +46,21 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     count = sum(parameter.numel() for parameter in model.parameters())
     say(f"tiny: {count / 1e6:.2f} M parameters, {len(tokenizer)} tokens")
+
+
+def build_tokenizer(recipe: Recipe, panel: Panel) -> PreTrainedTokenizerFast:
+    """The small model's tokenizer, from demonstrations on the train panel."""
+    tasks = panel.head(TEXT_TASKS).tasks
+    seed = derive_seed(recipe.seed, "text")
+    tally = Tally()
+    with _pool(recipe) as pool:
+        demonstrations = list(demonstrate(pool, tasks, seed=seed, mistakes=0.2, tally=tally))
+    if not demonstrations:
+        raise no_demonstration(recipe, tally)
+    reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
+    return tiny.build_tokenizer(
+        [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
+    )
 
 
 @contextmanager

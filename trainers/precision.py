@@ -29,8 +29,9 @@ def round_weights(model: PreTrainedModel, dtype: torch.dtype) -> None:
     All else stays as it is, embeddings and norms too: autocast reads them in float32. A head that
     shares its weight with the embedding gets one of its own.
     """
-    for linear in _linears(model):
-        linear.weight = nn.Parameter(linear.weight.to(dtype), requires_grad=False)
+    for linear in linears(model):
+        if linear.weight.dtype != dtype:
+            linear.weight = nn.Parameter(linear.weight.to(dtype), requires_grad=False)
 
 
 def reading_copy(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
@@ -50,9 +51,10 @@ def reading_copy(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
 def refresh(twin: PreTrainedModel, model: PreTrainedModel) -> None:
     """Bring the reading copy of a model up to date."""
     if twin is not model:
-        for mine, changed in zip(_linears(twin), _linears(model), strict=True):
+        for mine, changed in zip(linears(twin), linears(model), strict=True):
             mine.weight.copy_(changed.weight)
 
 
-def _linears(model: PreTrainedModel) -> list[nn.Linear]:
+def linears(model: PreTrainedModel) -> list[nn.Linear]:
+    """The layers whose products are in the dtype of the arithmetic."""
     return [module for module in model.modules() if isinstance(module, nn.Linear)]

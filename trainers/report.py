@@ -99,7 +99,7 @@ def _problems(
     folder: Path, recipe: Recipe, fidelity: Fidelity, faults: Sequence[Fault]
 ) -> list[str]:
     """What passed its threshold; behind lost episodes, what most of them met."""
-    problems = fidelity.problems(recipe.fidelity)
+    problems = fidelity.problems(recipe)
     if fidelity.loses_too_many(recipe.fidelity):
         problems[-1] += "".join(f", most often {fault.tell(folder)}" for fault in faults[:1])
     return problems

@@ -11,7 +11,7 @@ import numpy as np
 
 from agentgym.env import env_class
 from agentgym.replay import episode_text
-from agentgym.trainers.config import FidelityConfig, Recipe
+from agentgym.trainers.config import Recipe
 from agentgym.trainers.warm_start import WarmStartRecord
 from agentgym.types import Episode, Group
 
@@ -60,8 +60,7 @@ def markdown(
         _control_text(content["control"]),
         _gold_scores_text(content["information_gain"]),
         _seconds_text(content["seconds"]),
-        "## Fidelity\n\n"
-        + _table(("what", "found", "allowed"), _fidelity_rows(content, recipe.fidelity)),
+        "## Fidelity\n\n" + _table(("what", "found", "allowed"), _fidelity_rows(content, recipe)),
         _errors_text(folder, content["errors"]),
         "## Three episodes",
         *(_episode_block(folder, recipe.train.steps, episode) for episode in _pick(samples)),
@@ -203,9 +202,9 @@ def _seconds_text(seconds: Mapping[str, float]) -> str:
     return "## Seconds\n\n" + _table(("phase", "seconds"), rows)
 
 
-def _fidelity_rows(content: Mapping[str, Any], limits: FidelityConfig) -> list[tuple[str, ...]]:
+def _fidelity_rows(content: Mapping[str, Any], recipe: Recipe) -> list[tuple[str, ...]]:
     """What is counted, how much of it was found, and how much may be."""
-    found = content["fidelity"]
+    found, limits = content["fidelity"], recipe.fidelity
     errors = f"at most {limits.max_infra_errors:.1%}"
 
     def count(name: str) -> str:
@@ -219,11 +218,7 @@ def _fidelity_rows(content: Mapping[str, Any], limits: FidelityConfig) -> list[t
         ("tokens trained", count("tokens_trained"), ""),
         ("tokens not trained: cut turns, groups without credit", count("tokens_masked"), ""),
         ("trained tokens that are not the sampled ones", count("tokens_reencoded"), "none"),
-        (
-            "largest gap between sampling-time and train-time logprobs, nats",
-            _decimal(found["max_logprob_gap"]),
-            f"at most {_decimal(limits.max_logprob_gap)}",
-        ),
+        *_gap_rows(found, recipe),
         (
             "train episodes lost to errors of ours",
             of(found["infra_errors"] + found["score_errors"], found["episodes"]),
@@ -240,6 +235,32 @@ def _fidelity_rows(content: Mapping[str, Any], limits: FidelityConfig) -> list[t
         ("groups", count("groups"), ""),
         ("groups left out: no turn has an advantage", count("groups_dropped_alike"), ""),
         ("groups left out: fewer than two valid episodes", count("groups_dropped_small"), ""),
+    ]
+
+
+def _gap_rows(found: Mapping[str, Any], recipe: Recipe) -> list[tuple[str, ...]]:
+    """How far sampling and training are apart; which of it has a limit depends on the dtype."""
+    limits, exact = recipe.fidelity, recipe.model.dtype == "float32"
+
+    def at_most(limit: str, holds: bool) -> str:
+        return f"at most {limit}" if holds else ""
+
+    return [
+        (
+            "largest gap between sampling-time and train-time logprobs, nats",
+            _decimal(found["max_logprob_gap"]),
+            at_most(_decimal(limits.max_logprob_gap), exact),
+        ),
+        (
+            "its mean over trained tokens",
+            _decimal(found["mean_logprob_gap"]),
+            at_most(_decimal(limits.max_mean_logprob_gap), not exact),
+        ),
+        (
+            "trained tokens above 1.2 or below 0.8 times as likely as when sampled",
+            f"{found['far_ratios']:.1%}",
+            at_most(f"{limits.max_far_ratios:.1%}", not exact),
+        ),
     ]
 
 

@@ -24,6 +24,7 @@ from agentgym.trainers.build import (
     Panels,
     check_recipe,
     choose_device,
+    keeps_reference,
     load_policy,
     make_agent,
     make_critic,
@@ -38,7 +39,6 @@ from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.report_text import headline
-from agentgym.trainers.rewards import Reward
 from agentgym.trainers.step import Trainer, train_step
 from agentgym.trainers.stop import Stop, Stopped, stoppable
 from agentgym.trainers.world import World, launch
@@ -188,7 +188,7 @@ def _trainer(
         recipe=recipe,
         world=world,
         policy=policy,
-        reference=_reference(world, recipe, folder, rewards.values()),
+        reference=_reference(world, recipe, folder),
         optimizer=optimizer,
         agent=agent,
         pool=make_pool(recipe),
@@ -225,12 +225,9 @@ def _policy(
     return policy
 
 
-def _reference(
-    world: World, recipe: Recipe, folder: Path, rewards: Iterable[Reward]
-) -> Policy | None:
-    """The policy that the run began with, if the loss or a channel asks it."""
-    asked = any(getattr(reward, "asks_reference", False) for reward in rewards)
-    if recipe.train.kl == 0 and not asked:
+def _reference(world: World, recipe: Recipe, folder: Path) -> Policy | None:
+    """The policy that the run began with, if anything asks it."""
+    if not keeps_reference(recipe):
         return None
     world.wait()  # the leading process has saved it
     return load_policy(recipe, str(folder / "checkpoints" / "step-000000"), frozen=True)

@@ -83,6 +83,12 @@ class Scorer:
         device: torch.device = self.model.device
         return device
 
+    @property
+    def chunk(self) -> int:
+        """How many rows of logits are made at a time."""
+        num_tokens: int = self.model.config.vocab_size
+        return max(1, LOGITS_BUDGET // num_tokens)
+
     def logits(self, hidden_WH: Tensor) -> Tensor:
         """The logits `[W, V]`, fp32, at hidden states of the model's body."""
         with self.arithmetic():
@@ -192,7 +198,7 @@ class Scorer:
 
     def _score_hidden(self, hidden_WH: Tensor, targets: list[int]) -> Tensor:
         targets_W = torch.tensor(targets, device=self.device)
-        size = max(1, LOGITS_BUDGET // self.model.config.vocab_size)
+        size = self.chunk
         if len(targets) <= size:
             return self._score_tokens(hidden_WH, targets_W)
         # The logits of a chunk are computed again in the backward pass rather than kept.

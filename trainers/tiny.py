@@ -123,9 +123,9 @@ class Size:
     context: int = 1024
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, size: Size, *, seed: int) -> Qwen2ForCausalLM:
-    """A Qwen2 model with random weights that depend on the seed alone."""
-    config = Qwen2Config(
+def configuration(tokenizer: PreTrainedTokenizerFast, size: Size) -> Qwen2Config:
+    """A Qwen2 of that size."""
+    return Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=size.hidden,
         num_hidden_layers=size.layers,
@@ -138,6 +138,10 @@ def build_model(tokenizer: PreTrainedTokenizerFast, size: Size, *, seed: int) ->
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, size: Size, *, seed: int) -> Qwen2ForCausalLM:
+    """A Qwen2 model with random weights that depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Qwen2ForCausalLM(config)
+        return Qwen2ForCausalLM(configuration(tokenizer, size))

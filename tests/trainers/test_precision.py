@@ -133,10 +133,13 @@ def test_a_run_in_bfloat16_trains_float32_weights(corridor_model: Path, tmp_path
         corridor_model,
         train={"steps": 1, "kl": 0.01, "lr": 1e-6},
         eval={"tasks": 1},
-        fidelity={"max_logprob_gap": 0.2},
     )
     result = train(with_dtype(recipe, "bfloat16"), out=tmp_path / "run")
     assert result.report is not None
+    fidelity = result.report["fidelity"]
+    assert fidelity["tokens_trained"] > 0
+    assert fidelity["mean_logprob_gap"] < 0.02
+    assert fidelity["far_ratios"] < 0.01
     last = Policy.load(tmp_path / "run" / "checkpoints" / "step-000001", device="cpu")
     first = Policy.load(tmp_path / "run" / "checkpoints" / "step-000000", device="cpu")
     pairs = zip(first.model.parameters(), last.model.parameters(), strict=True)

@@ -51,6 +51,8 @@ STEP_ROW: dict[str, Any] = {
     "segments/breaks": 1.0,
     "turns/num_cut": 2.0,
     "logprob_gap": 1e-6,
+    "logprob_gap_mean": 1e-7,
+    "ratios_far": 0.0,
     "groups/all": 4.0,
     "groups/dropped": 1.0,
     "groups/dropped_without_two_valid": 0.0,
@@ -227,11 +229,14 @@ def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:
 
 def test_fidelity_sums_the_steps_and_keeps_the_worst_gap() -> None:
     worse = {"step": 4, **STEP_ROW, "logprob_gap": 2e-5, "tokens/reencoded": 3.0}
+    worse |= {"logprob_gap_mean": 6e-7, "ratios_far": 0.5}
     fidelity = measure_fidelity([*ROWS, worse], [])
     assert asdict(fidelity) == {
         "tokens_sampled": 500, "tokens_trained": 300, "tokens_masked": 200,
         "tokens_reencoded": 3, "prefix_breaks": 5, "turns_truncated": 10,
-        "max_logprob_gap": 2e-5, "infra_errors": 0, "score_errors": 0, "groups": 20,
+        # Five steps of 60 trained tokens each, four of them with gaps of 1e-7.
+        "max_logprob_gap": 2e-5, "mean_logprob_gap": pytest.approx(2e-7), "far_ratios": 0.1,
+        "infra_errors": 0, "score_errors": 0, "groups": 20,
         "groups_dropped_alike": 5, "groups_dropped_small": 0, "episodes": 80,
         "evaluation_errors": 0, "evaluation_episodes": 0,
     }  # fmt: skip
@@ -279,6 +284,7 @@ def fidelity_of(**changes: Any) -> Fidelity:
             ["sampling-time and train-time logprobs differ by 2.00e-03, allowed are 1e-03"],
         ),
         ({"max_logprob_gap": 1e-3}, []),
+        ({"mean_logprob_gap": 1.0, "far_ratios": 1.0}, []),  # of bfloat16 alone
         ({"infra_errors": 3}, []),
         ({"infra_errors": 4}, ["6.2% of the episodes were lost to errors of ours"]),
         (
@@ -289,7 +295,34 @@ def fidelity_of(**changes: Any) -> Fidelity:
 )
 def test_a_threshold_that_is_passed_is_a_problem(changes: dict[str, Any], said: list[str]) -> None:
     """Of 64 episodes, 5 % are 3.2."""
-    assert fidelity_of(**changes).problems(small_recipe("tiny").fidelity) == said
+    assert fidelity_of(**changes).problems(small_recipe("tiny")) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"max_logprob_gap": 1.0, "mean_logprob_gap": 0.02, "far_ratios": 0.01}, []),
+        (
+            {"mean_logprob_gap": 0.021},
+            [
+                "sampling-time and train-time logprobs differ by 2.10e-02 on average, "
+                "allowed are 2e-02"
+            ],
+        ),
+        (
+            {"far_ratios": 0.011},
+            [
+                "1.1% of the trained tokens are above 1.2 or below 0.8 times as likely as when "
+                "sampled, allowed are 1.0%"
+            ],
+        ),
+    ],
+)
+def test_bfloat16_has_thresholds_of_its_own(changes: dict[str, Any], said: list[str]) -> None:
+    recipe = small_recipe("tiny")
+    model = recipe.model.model_copy(update={"dtype": "bfloat16"})
+    recipe = recipe.model_copy(update={"model": model})
+    assert fidelity_of(**changes).problems(recipe) == said
 
 
 def test_a_run_that_is_not_to_be_trusted_is_reported_and_fails(tmp_path: Path) -> None:

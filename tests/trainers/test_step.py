@@ -329,7 +329,7 @@ def test_tokens_behind_a_reencoded_prefix_are_counted(corridor_model: Path) -> N
     assert result.metrics["tokens/reencoded"] > 0
     fidelity = measure_fidelity([{"step": 0, **result.metrics}], [])
     assert fidelity.tokens_reencoded == result.metrics["tokens/reencoded"]
-    problems = fidelity.problems(trainer.recipe.fidelity)
+    problems = fidelity.problems(trainer.recipe)
     assert f"{fidelity.tokens_reencoded} trained tokens are not the sampled ones" in problems
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from agentgym.engine import Generation, Request
 from agentgym.errors import AgentGymError, EngineError, UsageError, boundary
@@ -26,6 +27,9 @@ from agentgym.types import EpisodeId, Finish
 QUIET_PASSES = 4
 """Passes of the event loop without news before a step. An answer that reaches its episode through
 `asyncio.wait_for` (a task of its own) needs up to four passes to come back as a request."""
+
+MAX_STEP_TOKENS = 8192
+"""More new tokens than this are read in several steps."""
 
 
 @dataclass(slots=True)
@@ -60,14 +64,14 @@ class LocalEngine:
         *,
         context: int | None = None,
         max_episodes: int = 256,
-        max_step_tokens: int = 8192,
+        max_step_tokens: int = MAX_STEP_TOKENS,
     ) -> None:
         """Generate with this policy.
 
         Args:
             context: the longest sequence in tokens; None is what the model was made for.
             max_episodes: so many are kept at once; others wait, in order, for a release.
-            max_step_tokens: more new tokens than this are read in several steps.
+            max_step_tokens: see `MAX_STEP_TOKENS`.
 
         Raises:
             UsageError: the architecture does not let us do its attention.
@@ -125,11 +129,15 @@ class LocalEngine:
                 if row.slot == last:
                     self._slots.move(last, gone.slot, length=row.length)
                     row.slot = gone.slot
+        if not self._rows:
+            # What follows, such as an update, needs the memory more.
+            self._slots.clear()
         self._wake()
 
     def reset(self) -> None:
         """Forget everything that was computed with the weights so far."""
         self._rows.clear()
+        self._slots.clear()
         self._reader.refresh(self._policy)
 
     def _wake(self) -> None:
@@ -189,11 +197,14 @@ class LocalEngine:
         for (_, row), piece in zip(placed, pieces, strict=True):
             row.length += len(piece.ids)
         read = [i for i, (_, row) in enumerate(placed) if row.length == len(row.tokens)]
-        if not read:
-            return
-        jobs = [placed[i][0] for i in read]
+        for low in range(0, len(read), self._reader.chunk):
+            some = read[low : low + self._reader.chunk]
+            self._draw([placed[i][0] for i in some], hidden_TH[packed.last[some]])
+
+    def _draw(self, jobs: Sequence[_Job], hidden_BH: Tensor) -> None:
+        """Sample one token for each, and answer what is finished."""
         ids, logprobs = sample(
-            self._reader.logits(hidden_TH[packed.last[read]]),
+            self._reader.logits(hidden_BH),
             seeds=[job.request.seed for job in jobs],
             indices=[len(job.logprobs) for job in jobs],
             temperatures=[job.request.temperature for job in jobs],

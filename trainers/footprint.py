@@ -1,0 +1,137 @@
+"""What a model takes to run: the trainer's own code, on tensors that have sizes but no data."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from agentgym.errors import UsageError
+from agentgym.trainers import attention, precision
+from agentgym.trainers.batches import MicroBatch
+from agentgym.trainers.engines.packed import Packed, Piece
+from agentgym.trainers.engines.slots import Slots
+from agentgym.trainers.live_bytes import LiveBytes
+from agentgym.trainers.recompute import recompute_layers
+from agentgym.trainers.scorer import Scorer
+
+SAMPLING_BYTES = 32
+"""Per logit while a token is drawn: five fp32 arrays, and sums in double with a copy."""
+
+
+class Footprint:
+    """The bytes of one architecture; every figure is measured when it is first asked for."""
+
+    def __init__(self, config: Any) -> None:
+        """Take a transformers configuration."""
+        self.config = config
+        self.read = cache(self._read)
+        self.train = cache(self._train)
+
+    @cached_property
+    def num_parameters(self) -> int:
+        """Of the whole model, shared ones once."""
+        with FakeTensorMode():
+            return int(self._model().num_parameters())
+
+    @cached_property
+    def num_linear(self) -> int:
+        """Weights of linear layers, the head's among them."""
+        with FakeTensorMode():
+            return sum(linear.weight.numel() for linear in precision.linears(self._model()))
+
+    def frozen(self, dtype: torch.dtype) -> int:
+        """Bytes of a model that is only read."""
+        with FakeTensorMode():
+            model = self._model()
+            precision.round_weights(model, dtype)
+            return sum(p.numel() * p.element_size() for p in model.parameters())
+
+    def cached_token(self, dtype: torch.dtype) -> int:
+        """Bytes of one token's keys and values."""
+        with FakeTensorMode():
+            slots = Slots(self._model(), dtype=dtype, max_slots=1, max_length=64)
+            slots.reserve(1, 64)
+            layers = range(self.config.num_hidden_layers)
+            return sum(t.numel() * t.element_size() for i in layers for t in slots.layer(i)) // 64
+
+    def _read(self, dtype: torch.dtype, *, rows: int, length: int) -> int:
+        """Bytes that the engine needs to read so many prompts at once, beside weights and cache."""
+        with FakeTensorMode(), torch.inference_mode():
+            model = self._model()
+            precision.round_weights(model, dtype)
+            _takes_hook(model, dtype)
+            with precision.arithmetic(model.device, dtype):
+                slots = Slots(model, dtype=dtype, max_slots=rows, max_length=length)
+                slots.reserve(rows, length)
+                pieces = [Piece(slot=i, start=0, ids=[0] * length) for i in range(rows)]
+                layers = range(self.config.num_hidden_layers)
+                made = LiveBytes([*model.parameters(), *(slots.layer(i)[0] for i in layers)])
+                held = made.live
+                with made:
+                    packed = Packed(slots, pieces)
+                    body = model.base_model
+                    attention.packed_forward(
+                        body, packed.token_ids, packed.position_ids, attend=packed
+                    )
+        return made.peak - held
+
+    def sampling(self, rows: int) -> int:
+        """Bytes to draw a token for each of so many episodes."""
+        with FakeTensorMode():
+            chunk = Scorer(self._model()).chunk
+        return min(rows, chunk) * int(self.config.vocab_size) * SAMPLING_BYTES
+
+    def _train(
+        self, dtype: torch.dtype, *, recompute: bool, rows: int, length: int
+    ) -> tuple[int, int]:
+        """Bytes of a forward and backward pass over a micro-batch all of whose tokens are trained.
+
+        Weights and gradients are left out.
+
+        Returns:
+            What the body takes, and what the logits add.
+        """
+        ids = tuple((row,) * length for row in range(rows))
+        wanted = (range(1, length + 1),) * rows
+        batch = MicroBatch(
+            members=tuple(range(rows)), ids=ids, targets=ids, wanted=wanted, as_tree=True
+        )
+        with FakeTensorMode():
+            model = self._model()
+            if recompute:
+                recompute_layers(model)
+            scorer = Scorer(model, dtype=dtype)
+            # Found out by reading real numbers, which there are none of. In padded rows the model
+            # would build a mask that it does without where tensors have data.
+            scorer.takes_trees = _takes_hook(model, dtype)
+            gradients = [torch.zeros_like(parameter) for parameter in model.parameters()]
+            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+                parameter.grad = gradient
+            peaks = []
+            for score in (scorer.states, scorer.run):
+                made = LiveBytes([*model.parameters(), *gradients])
+                held = made.live
+                with made:
+                    score(batch).sum().backward()
+                peaks.append(made.peak - held)
+        body, whole = peaks
+        return body, max(0, whole - body)
+
+    def _model(self) -> PreTrainedModel:
+        # As it is loaded, not as it was published.
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(self.config, dtype=torch.float32)
+        return model
+
+
+def _takes_hook(model: PreTrainedModel, dtype: torch.dtype) -> bool:
+    """Whether the model's attention can be ours; from now on it is."""
+    with precision.arithmetic(model.device, dtype):
+        try:
+            attention.install(model)
+        except UsageError:
+            return False
+    return True
