@@ -74,12 +74,14 @@ page:
 	@$(MAKE) --no-print-directory system NEED="npm:npm"
 	cd agentgym/viewer/web && npm ci && npm run build
 
-# The viewer is tested in a real browser.
-.PHONY: browser
-browser:
-	@$(MAKE) --no-print-directory system NEED="chromium:chromium"
+# The viewer is tested in a real browser, by keyboard and for people who cannot see it.
+.cache/browser.ready:
+	@$(MAKE) --no-print-directory system NEED="npm:npm chromium:chromium"
+	@mkdir -p .cache/axe
+	cd .cache/axe && npm pack --silent axe-core@4.14.1 && tar -xzf *.tgz && rm *.tgz
+	@touch $@
 
-setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready browser
+setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready
 
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)

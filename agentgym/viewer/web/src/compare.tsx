@@ -94,9 +94,9 @@ function TurnCell({ turn, advantage, scale, selected, reference, parts, same, on
   onSelect: () => void;
 }) {
   if (turn === undefined) return <td class="cell ended">{parts ? <p class="parts">ended</p> : null}</td>;
-  const classes = ["cell", selected ? "selected" : "", parts ? "parting" : "", same ? "same" : ""];
+  const classes = ["cell", selected && "selected", parts && "parting", same && "same"];
   return (
-    <td class={classes.join(" ")} aria-selected={selected} onClick={onSelect}>
+    <td class={classes.filter(Boolean).join(" ")} onClick={onSelect}>
       {parts ? <p class="parts">leaves m{reference}</p> : null}
       <p class="action">{turn.action ?? turn.text}</p>
       {turn.invalid === null ? null : <p class="invalid">invalid: {turn.invalid}</p>}
