@@ -7,6 +7,9 @@ import { CreditBar, Show } from "./parts";
 import { load, type Graph, type GraphEdge, type Group } from "./records";
 import { go, route, withQuery } from "./route";
 
+/** A smaller advantage is no advantage; it is rounding. */
+const NEGLIGIBLE = 1e-9;
+
 export function GraphView({ path, scheme, group, selection }: {
   path: string;
   scheme: string | null;
@@ -26,7 +29,7 @@ function Drawn({ graph, group, selection }: { graph: Graph; group: Group; select
   const placed = useMemo(() => (apart ? expanded(graph) : merged(graph)), [graph, apart]);
   const scale = useMemo(() => largest(graph.edges.map((edge) => edge.mean_advantage)), [graph]);
   const member = group.members[selection.place]?.member ?? -1;
-  const chosen = graph.edges.find((edge) => edge.turns.some(([m, t]) => m === member && t === selection.turn));
+  const chosen = graph.edges.find((edge) => isAt(edge, member, selection.turn));
   return (
     <div class="graph" data-ready="graph">
       <div class="board">
@@ -75,28 +78,34 @@ function Board({ placed, scale, member, selection }: {
         aria-label="trajectory graph"
       >
         {placed.edges.map((each, index) => (
-          <Line key={index} placed={each} labelled={placed.labelled} scale={scale} member={member} selection={selection} />
+          <Line key={index} placed={each} scale={scale} member={member} selection={selection} />
         ))}
         {placed.nodes.map((each, index) => (
           <Dot key={index} placed={each} />
         ))}
+        {placed.edges
+          .filter(({ edge }) => placed.labelled || isAt(edge, member, selection.turn))
+          .map(({ edge, label }, index) => (
+            <text key={index} class="action" x={label.x} y={label.y}>
+              {short(described(edge))}
+            </text>
+          ))}
       </svg>
     </div>
   );
 }
 
-function Line({ placed, labelled, scale, member, selection }: {
+function Line({ placed, scale, member, selection }: {
   placed: PlacedEdge;
-  labelled: boolean;
   scale: number;
   member: number;
   selection: Selection;
 }) {
-  const { edge, path, width, label } = placed;
+  const { edge, path, width } = placed;
   const mine = edge.turns.find(([m]) => m === member);
-  const selected = edge.turns.some(([m, t]) => m === member && t === selection.turn);
+  const selected = isAt(edge, member, selection.turn);
   const value = finite(edge.mean_advantage);
-  const side = value > 0 ? "plus" : value < 0 ? "minus" : "zero";
+  const side = value > NEGLIGIBLE ? "plus" : value < -NEGLIGIBLE ? "minus" : "zero";
   return (
     <g
       class={`edge ${side} ${selected ? "selected" : ""} ${mine ? "mine" : ""}`}
@@ -111,11 +120,6 @@ function Line({ placed, labelled, scale, member, selection }: {
       {selected ? <path class="halo" d={path} style={{ "stroke-width": `${width + 6}px` }} /> : null}
       <path class="line" d={path} style={{ "stroke-width": `${width}px` }} />
       <path class="hit" d={path} />
-      {labelled || selected ? (
-        <text x={label.x} y={label.y}>
-          {short(described(edge))}
-        </text>
-      ) : null}
     </g>
   );
 }
@@ -166,6 +170,10 @@ function Side({ edge, graph, scale, member, selection }: {
       </p>
     </aside>
   );
+}
+
+function isAt(edge: GraphEdge, member: number, turn: number): boolean {
+  return edge.turns.some(([m, t]) => m === member && t === turn);
 }
 
 function described(edge: GraphEdge): string {

@@ -33,7 +33,7 @@ export interface Placed {
 const FOOT = 44;
 /** With more edges than this, actions are written at the selected edge alone. */
 const LABELLED_EDGES = 48;
-const STEP = 46;
+const STEP = 60;
 const LABELLED_STEP = 136;
 const LANE = 44;
 const MARGIN = 28;
