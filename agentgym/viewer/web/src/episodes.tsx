@@ -49,10 +49,10 @@ function Listing({ table, about }: { table: Table; about: About }) {
   const chosen = FACETS.map(([column]) => query.get(column));
   const matching = useMemo(() => all.filter(filter.test), [all, filter]);
   const order = query.get("sort") ?? "";
-  const rows = useMemo(() => {
-    const kept = matching.filter((row) => FACETS.every((_, index) => fits(table, index, chosen[index], row)));
-    return sortRows(kept, table, order);
-  }, [matching, order, ...chosen]);
+  const rows = useMemo(
+    () => sortRows(narrowed(matching, table, chosen), table, order),
+    [matching, order, ...chosen],
+  );
   return (
     <main class="episodes" data-ready="episodes">
       <div class="banners">
@@ -68,7 +68,7 @@ function Listing({ table, about }: { table: Table; about: About }) {
             title={title}
             column={column}
             table={table}
-            rows={matching.filter((row) => FACETS.every((_, i) => i === index || fits(table, i, chosen[i], row)))}
+            rows={narrowed(matching, table, chosen.with(index, null))}
             chosen={chosen[index] ?? null}
           />
         ))}
@@ -90,9 +90,12 @@ function Listing({ table, about }: { table: Table; about: About }) {
   );
 }
 
-function fits(table: Table, facet: number, wanted: string | null | undefined, row: number): boolean {
-  const column = FACETS[facet]?.[0];
-  return wanted === null || wanted === undefined || !column || String(table.columns[column]?.[row]) === wanted;
+/** The rows that have what was chosen of each facet; null is no choice. */
+function narrowed(rows: number[], table: Table, chosen: (string | null)[]): number[] {
+  return FACETS.reduce((kept, [column], index) => {
+    const [wanted, cells] = [chosen[index] ?? null, table.columns[column]];
+    return wanted === null ? kept : kept.filter((row) => String(cells?.[row]) === wanted);
+  }, rows);
 }
 
 function Outcome({ table, rows }: { table: Table; rows: number[] }) {
@@ -142,7 +145,7 @@ function Facet({ title, column, table, rows, chosen }: {
       if (cell !== null) found.set(String(cell), (found.get(String(cell)) ?? 0) + 1);
     }
     return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
-  }, [rows.length, rows[0], rows.at(-1), column, table]);
+  }, [rows, column, table]);
   if (counts.length < 2 && chosen === null) return null;
   return (
     <fieldset class="facet">

@@ -30,16 +30,16 @@ function term(
 ): ((row: number) => boolean) | string {
   const wanted = operand.toLowerCase();
   if (field === undefined) {
-    const columns = SEARCHED.map((name) => table.columns[name] ?? []);
-    return (row) => columns.some((column) => contains(column[row], wanted));
+    const columns = SEARCHED.map((name) => lowered(table.columns[name] ?? []));
+    return (row) => columns.some((column) => column[row]?.includes(wanted));
   }
   const column = table.columns[ALIASES[field] ?? field];
   if (column === undefined) {
     return `there is no column '${field}'; there are ${Object.keys(table.columns).join(", ")}`;
   }
-  if (operator === ":") return (row) => contains(column[row], wanted);
-  if (operator === "=") return (row) => shown(column[row]) === wanted;
-  if (operator === "!=") return (row) => shown(column[row]) !== wanted;
+  if (operator === ":") return (row) => lowered(column)[row]?.includes(wanted) ?? false;
+  if (operator === "=") return (row) => lowered(column)[row] === wanted;
+  if (operator === "!=") return (row) => lowered(column)[row] !== wanted;
   const bound = Number(operand);
   if (operand === "" || Number.isNaN(bound)) return `'${field}${operator}' needs a number`;
   return (row) => compares(column[row], operator, bound);
@@ -54,12 +54,16 @@ function compares(cell: Cell | undefined, operator: string, bound: number): bool
   return value >= bound;
 }
 
-function shown(cell: Cell | undefined): string {
-  return cell === null || cell === undefined ? "none" : String(cell).toLowerCase();
-}
+const texts = new WeakMap<Cell[], string[]>();
 
-function contains(cell: Cell | undefined, wanted: string): boolean {
-  return shown(cell).includes(wanted);
+/** A column as the texts that filters compare, made once. */
+function lowered(column: Cell[]): string[] {
+  let found = texts.get(column);
+  if (found === undefined) {
+    found = column.map((cell) => (cell === null ? "none" : String(cell).toLowerCase()));
+    texts.set(column, found);
+  }
+  return found;
 }
 
 /** Rows in the order of a column; `-name` is downwards, and what is missing comes last. */
