@@ -38,9 +38,13 @@ def port(stored: Path) -> Iterator[int]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; the package's own builds are not downloaded."""
+    """The system's Chromium; the package's own builds are not downloaded.
+
+    No longer than a module: while it lives, Playwright's event loop counts as running in this
+    thread, and no other test could run one.
+    """
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("there is no chromium on this machine; `make test` installs it")

@@ -193,6 +193,13 @@ def test_a_run_without_episodes_says_so(page: Page, tmp_path: Path) -> None:
         expect(page.locator(".waiting")).to_have_text("There is no run 7; open: 1.")
 
 
+def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
+    with serving(stored) as port:
+        visit(page, port, "#/0", "episodes")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("is 'agentgym view' still running?")
+
+
 def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, tmp_path: Path) -> None:
     failed = episode([turn("go", "a")], None)
     store.write_episodes(tmp_path / "episodes" / "step-000000.parquet", [failed])

@@ -139,16 +139,21 @@ export function forget(path: string): void {
 }
 
 async function fetchInto(path: string, target: Signal<Loaded<unknown>>): Promise<void> {
+  let response: Response;
   try {
-    const response = await fetch(path);
+    response = await fetch(path);
+  } catch {
+    const error = "the viewer's server did not answer; is 'agentgym view' still running?";
+    target.value = { state: "failed", error };
+    return;
+  }
+  try {
     const body: unknown = await response.json();
     target.value = response.ok
       ? { state: "ready", value: body }
       : { state: "failed", error: (body as { error: string }).error };
   } catch {
-    target.value = {
-      state: "failed",
-      error: "the viewer's server did not answer; is 'agentgym view' still running?",
-    };
+    const error = `the server failed on this (${response.status}); its terminal says why`;
+    target.value = { state: "failed", error };
   }
 }
