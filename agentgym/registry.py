@@ -44,6 +44,8 @@ EXTRAS = {
     "transformers": "train",
     "textworld": "alfworld",
     "tantivy": "tantivy",
+    "starlette": "viewer",
+    "uvicorn": "viewer",
 }
 """Import name of an optional dependency -> the extra that installs it."""
 

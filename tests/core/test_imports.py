@@ -20,6 +20,7 @@ HEAVY = (
     "torch", "transformers", "docker", "playwright", "alfworld", "textworld", "bm25s", "tantivy",
 )  # fmt: skip
 STORAGE = ("duckdb", "pyarrow")
+SERVER = ("starlette", "uvicorn")
 WITHOUT_TORCH = ("agentgym.trainers", "agentgym.trainers.credit", "agentgym.trainers.rewards")
 
 
@@ -124,6 +125,14 @@ def test_trainers_know_neither_environments_nor_sandboxes() -> None:
     assert violations(("agentgym.trainers",), ("agentgym.envs", "agentgym.sandboxes")) == []
 
 
+def test_the_viewer_knows_records_store_and_registry_alone() -> None:
+    allowed = ("agentgym.types", "agentgym.errors", "agentgym.store", "agentgym.registry")
+    ours = [each for each in IMPORTS if within(each.importer, "agentgym.viewer")]
+    known = [each for each in ours if within(each.imported, "agentgym")]
+    assert [each for each in known if not within(each.imported, *allowed, "agentgym.viewer")] == []
+    assert {each.imported for each in known} > set(allowed)
+
+
 def test_credit_needs_no_torch() -> None:
     forbidden = ("torch", "transformers")
     importers = ("agentgym.trainers.credit", "agentgym.trainers.rewards.combine")
@@ -189,7 +198,7 @@ def loaded_by(statement: str) -> set[str]:
 def test_importing_agentgym_loads_nothing_heavy() -> None:
     loaded = loaded_by("import agentgym")
     assert "gymnasium" in loaded
-    assert loaded.isdisjoint({*HEAVY, *STORAGE, "pydantic", "rich", "yaml"})
+    assert loaded.isdisjoint({*HEAVY, *STORAGE, *SERVER, "pydantic", "rich", "yaml"})
 
 
 @pytest.mark.parametrize("name", WITHOUT_TORCH)

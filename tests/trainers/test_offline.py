@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,70 +16,17 @@ import pytest
 from graph_groups import S1, random_groups
 from scored import group, scored
 from small_runs import small_recipe
+from stored_runs import by_seed, place, write_run
 
 from agentgym import registry, store
 from agentgym.cli import main
 from agentgym.errors import StoreError, UsageError
 from agentgym.trainers import config, offline, train
-from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.grpo import Grpo
 from agentgym.trainers.credit.salt import Salt
 from agentgym.trainers.graph_data import draw
 from agentgym.trainers.offline import Comparison
-from agentgym.trainers.pack import assign
-from agentgym.trainers.rewards.combine import combine
-from agentgym.types import Credited, Episode, EpisodeId, Group, ScoredGroup, Status, Turn
-
-
-def place(groups: Sequence[Group], step: int) -> list[Group]:
-    """The groups with ids, and a failed member in each that nobody may notice."""
-    placed = []
-    for number, found in enumerate(groups):
-        lost = replace(S1.episodes[1], status=Status.INFRA_ERROR, score=None, success=None)
-        members = [*found.episodes, lost]
-        placed.append(
-            group(
-                *(
-                    replace(m, id=EpisodeId(step=step, group=number, member=0), advantages=None)
-                    for m in members
-                )
-            )
-        )
-    return placed
-
-
-def write_run(
-    folder: Path,
-    groups: Callable[[int], Sequence[Group]],
-    *,
-    name: str = "salt",
-    processes: int = 1,
-    **settings: Any,
-) -> store.Run:
-    """A run of two steps as the trainer stores it, credited by the scheme of that name."""
-    recipe = small_recipe("tiny", credit={"name": name, **settings})
-    store.write_text(folder / "config.yaml", config.dump(recipe))
-    credit: Credit = registry.credits.make(name, **settings)
-    for step in (0, 1):
-        played = place(groups(step), step)
-        done = assign(played, credit(combine(played, {})))
-        path = folder / "episodes" / f"step-{step:06d}.parquet"
-        store.write_episodes(path, [e for g in done for e in g.episodes])
-    return store.open(folder)
-
-
-def by_seed(step: int) -> list[Group]:
-    """Random groups, each turn of three tokens that a critic has valued."""
-    rng = np.random.default_rng(step)
-    return [
-        group(*(replace(e, turns=tuple(valued(turn, rng) for turn in e.turns)) for e in g.episodes))
-        for g in random_groups(step, 4)
-    ]
-
-
-def valued(turn: Turn, rng: np.random.Generator) -> Turn:
-    values = tuple(rng.normal(size=3).tolist())
-    return replace(turn, action_ids=(2, 2, 2), logprobs=(-0.5,) * 3, values=values)
+from agentgym.types import Credited, Episode, Group, ScoredGroup, Status
 
 
 def compare(run: store.Run, *names: str, step: int | None = None) -> Comparison:

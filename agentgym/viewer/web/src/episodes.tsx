@@ -1,0 +1,284 @@
+// The table of a run's episodes: facets, a filter, an order, all in the address.
+import { useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { parseFilter, sortRows } from "./filter";
+import { count, largest, plain, statusWords } from "./format";
+import { useKeys } from "./keys";
+import { Banner, CreditBar, Show, Status } from "./parts";
+import { forget, load, type About, type Cell, type Num, type Table } from "./records";
+import { go, href, route, withQuery } from "./route";
+
+const ROW = 28;
+/** Rows drawn above and below what is visible, so that fast scrolling shows no gaps. */
+const SPARE = 12;
+const FACETS = [
+  ["file", "file"],
+  ["status", "status"],
+  ["error", "error"],
+  ["env", "environment"],
+] as const;
+const HEADS: [column: string, title: string, kind: string][] = [
+  ["file", "file", "words"],
+  ["group", "group", "num"],
+  ["member", "member", "num"],
+  ["task_id", "task", "words wide"],
+  ["status", "status", "words"],
+  ["score", "score", "num"],
+  ["reward", "reward", "num extra"],
+  ["turns", "turns", "num"],
+  ["invalid", "invalid", "num extra"],
+  ["tokens", "tokens", "num extra"],
+  ["advantage", "advantage", "bar"],
+];
+
+export function Episodes({ run, about }: { run: number; about: About }) {
+  const path = `/api/runs/${run}/episodes`;
+  useEffect(() => () => forget(path), [path]);
+  return (
+    <Show from={load<Table>(path)} what="the episodes">
+      {(table) => <Listing table={table} about={about} />}
+    </Show>
+  );
+}
+
+function Listing({ table, about }: { table: Table; about: About }) {
+  const query = route.value.query;
+  const size = table.columns.file?.length ?? 0;
+  const all = useMemo(() => Array.from({ length: size }, (_, row) => row), [size]);
+  const filter = useMemo(() => parseFilter(query.get("q") ?? "", table), [query.get("q"), table]);
+  const chosen = FACETS.map(([column]) => query.get(column));
+  const matching = useMemo(() => all.filter(filter.test), [all, filter]);
+  const order = query.get("sort") ?? "";
+  const rows = useMemo(
+    () => sortRows(narrowed(matching, table, chosen), table, order),
+    [matching, order, ...chosen],
+  );
+  return (
+    <main class="episodes" data-ready="episodes">
+      <div class="banners">
+        {table.problems.map((problem) => (
+          <Banner key={problem}>This file cannot be read and is left out: {problem}</Banner>
+        ))}
+      </div>
+      <aside class="facets">
+        <Search problem={filter.problem} />
+        {FACETS.map(([column, title], index) => (
+          <Facet
+            key={column}
+            title={title}
+            column={column}
+            table={table}
+            rows={narrowed(matching, table, chosen.with(index, null))}
+            chosen={chosen[index] ?? null}
+          />
+        ))}
+        <details class="recipe">
+          <summary>recipe</summary>
+          <pre>{about.recipe}</pre>
+        </details>
+      </aside>
+      <section class="listing" aria-label="episodes">
+        <p class="summary">
+          {rows.length === size
+            ? count(size, "episode")
+            : `${rows.length.toLocaleString("en")} of ${count(size, "episode")}`}
+          <Outcome table={table} rows={rows} />
+        </p>
+        {size === 0 ? <Empty problems={table.problems.length} /> : <Rows table={table} rows={rows} order={order} />}
+      </section>
+    </main>
+  );
+}
+
+/** The rows that have what was chosen of each facet; null is no choice. */
+function narrowed(rows: number[], table: Table, chosen: (string | null)[]): number[] {
+  return FACETS.reduce((kept, [column], index) => {
+    const [wanted, cells] = [chosen[index] ?? null, table.columns[column]];
+    return wanted === null ? kept : kept.filter((row) => String(cells?.[row]) === wanted);
+  }, rows);
+}
+
+function Outcome({ table, rows }: { table: Table; rows: number[] }) {
+  const known = rows.filter((row) => table.columns.success?.[row] !== null);
+  if (known.length === 0) return null;
+  const won = known.filter((row) => table.columns.success?.[row] === true).length;
+  return <> &middot; {((100 * won) / known.length).toFixed(1)}% success</>;
+}
+
+function Empty({ problems }: { problems: number }) {
+  return (
+    <p class="empty">
+      {problems
+        ? "None of this run's episode files can be read; the lines above say why."
+        : "This run has no episodes yet. They appear here when its first train step or evaluation ends; reload then."}
+    </p>
+  );
+}
+
+function Search({ problem }: { problem: string | null }) {
+  return (
+    <label class="search">
+      <span class="aside">filter</span>
+      <input
+        type="search"
+        placeholder="filter: turns<10 task:0012"
+        value={route.value.query.get("q") ?? ""}
+        aria-invalid={problem !== null}
+        onInput={(event) => go({ query: withQuery({ q: event.currentTarget.value }) }, { replace: true })}
+      />
+      {problem ? <span class="complaint">{problem}</span> : null}
+    </label>
+  );
+}
+
+function Facet({ title, column, table, rows, chosen }: {
+  title: string;
+  column: string;
+  table: Table;
+  rows: number[];
+  chosen: string | null;
+}) {
+  const counts = useMemo(() => {
+    const found = new Map<string, number>();
+    for (const row of rows) {
+      const cell = table.columns[column]?.[row] ?? null;
+      if (cell !== null) found.set(String(cell), (found.get(String(cell)) ?? 0) + 1);
+    }
+    return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+  }, [rows, column, table]);
+  if (counts.length < 2 && chosen === null) return null;
+  return (
+    <fieldset class="facet">
+      <legend>{title}</legend>
+      <div class="values">
+        {counts.map(([value, number]) => (
+          <button
+            type="button"
+            key={value}
+            aria-pressed={value === chosen}
+            onClick={() => go({ query: withQuery({ [column]: value === chosen ? null : value }) })}
+          >
+            <span class="value">{column === "status" ? statusWords(value) : value}</span>
+            <span class="number">{number.toLocaleString("en")}</span>
+          </button>
+        ))}
+        {chosen !== null && !counts.some(([value]) => value === chosen) ? (
+          <button type="button" aria-pressed onClick={() => go({ query: withQuery({ [column]: null }) })}>
+            <span class="value">{chosen}</span>
+            <span class="number">0</span>
+          </button>
+        ) : null}
+      </div>
+    </fieldset>
+  );
+}
+
+function Rows({ table, rows, order }: { table: Table; rows: number[]; order: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  const top = useSignal(0);
+  const height = useSignal(800);
+  const cursor = useSignal(0);
+  const scale = useMemo(() => largest((table.columns.advantage ?? []) as (Num | null)[]), [table]);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => {
+      height.value = element.clientHeight;
+    });
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+  const at = Math.min(cursor.value, rows.length - 1);
+  const move = (by: number) => {
+    cursor.value = Math.max(0, Math.min(rows.length - 1, at + by));
+    const wanted = cursor.value * ROW;
+    const element = box.current;
+    if (!element) return;
+    if (wanted < element.scrollTop) element.scrollTop = wanted;
+    const room = element.clientHeight - 2 * ROW;
+    if (wanted > element.scrollTop + room) element.scrollTop = wanted - room;
+  };
+  useKeys({
+    ArrowDown: () => move(1),
+    j: () => move(1),
+    ArrowUp: () => move(-1),
+    k: () => move(-1),
+    PageDown: () => move(20),
+    PageUp: () => move(-20),
+    Home: () => move(-rows.length),
+    End: () => move(rows.length),
+    Enter: () => {
+      const row = rows[at];
+      if (row !== undefined) location.hash = link(table, row);
+    },
+    "/": () => document.querySelector<HTMLInputElement>(".search input")?.focus(),
+  });
+  const first = Math.max(0, Math.floor(top.value / ROW) - SPARE);
+  const last = Math.min(rows.length, Math.ceil((top.value + height.value) / ROW) + SPARE);
+  return (
+    <div class="rows" ref={box} tabIndex={0} onScroll={(event) => (top.value = event.currentTarget.scrollTop)}>
+      <div role="table" aria-rowcount={rows.length + 1} style={{ height: `${(rows.length + 1) * ROW}px` }}>
+        <div role="row" class="row header">
+          {HEADS.map(([column, title, kind]) => (
+            <Heading key={column} column={column} title={title} kind={kind} order={order} />
+          ))}
+        </div>
+        {rows.length === 0 ? <p class="empty">No episode matches. Loosen the filter or a choice on its side.</p> : null}
+        {rows.slice(first, last).map((row, index) => (
+          <div
+            role="row"
+            aria-rowindex={first + index + 2}
+            key={row}
+            class={`row ${first + index === at ? "cursor" : ""}`}
+            style={{ top: `${(first + index + 1) * ROW}px` }}
+            onClick={() => (location.hash = link(table, row))}
+          >
+            {HEADS.map(([column, , kind]) => (
+              <span role="cell" key={column} class={`cell ${kind}`}>
+                {column === "file" ? (
+                  <a href={link(table, row)} tabIndex={-1}>
+                    {String(table.columns.file?.[row])}
+                  </a>
+                ) : (
+                  <Value column={column} cell={table.columns[column]?.[row] ?? null} scale={scale} />
+                )}
+              </span>
+            ))}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Heading({ column, title, kind, order }: { column: string; title: string; kind: string; order: string }) {
+  const direction = order === column ? "ascending" : order === `-${column}` ? "descending" : "none";
+  const next = direction === "none" ? column : direction === "ascending" ? `-${column}` : null;
+  const arrow = { ascending: " \u2191", descending: " \u2193", none: "" }[direction];
+  return (
+    <span role="columnheader" aria-sort={direction} class={`cell ${kind}`}>
+      <button type="button" onClick={() => go({ query: withQuery({ sort: next }) })}>
+        {title}
+        {arrow}
+      </button>
+    </span>
+  );
+}
+
+function Value({ column, cell, scale }: { column: string; cell: Cell; scale: number }) {
+  if (column === "status") return <Status status={String(cell)} />;
+  if (column === "advantage") return <CreditBar value={cell as Num | null} scale={scale} />;
+  if (column === "invalid" && cell === 0) return <>{"\u00b7"}</>;
+  if (typeof cell === "number") return <>{plain(cell)}</>;
+  return <>{cell === null ? "\u2013" : String(cell)}</>;
+}
+
+function link(table: Table, row: number): string {
+  const cell = (column: string) => table.columns[column]?.[row];
+  return href({
+    run: route.value.run,
+    file: String(cell("file")),
+    group: Number(cell("group")),
+    query: new URLSearchParams({ member: String(cell("member")) }),
+  });
+}

@@ -1,0 +1,23 @@
+// Keys of the keyboard, for the view that is on screen.
+
+export type Keys = Record<string, () => void>;
+
+let current: Keys = {};
+
+/** From now on these keys do this. */
+export function useKeys(keys: Keys): void {
+  current = keys;
+}
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
+  if (typing) {
+    if (event.key === "Escape") (event.target as HTMLElement).blur();
+    return;
+  }
+  const action = current[event.key];
+  if (action === undefined) return;
+  event.preventDefault();
+  action();
+});

@@ -1,0 +1,159 @@
+// What the server sends, and how it is fetched.
+import { signal, type Signal } from "@preact/signals";
+
+/** A number; those that JSON lacks come as "NaN", "Infinity" and "-Infinity". */
+export type Num = number | "NaN" | "Infinity" | "-Infinity";
+
+export interface About {
+  name: string;
+  recipe: string;
+}
+
+export type Cell = Num | string | boolean | null;
+
+export interface Table {
+  columns: Record<string, Cell[]>;
+  /** One line for each file that cannot be read. */
+  problems: string[];
+}
+
+export interface Observation {
+  text: string;
+  choices: string[] | null;
+  /** Whether there is a picture to ask for. */
+  image: boolean;
+  key: string;
+  state: string;
+}
+
+export interface Turn {
+  segment: number;
+  prompt_ids: number[];
+  action_ids: number[];
+  logprobs: Num[];
+  finish: string;
+  text: string;
+  action: string | null;
+  invalid: string | null;
+  observation: Observation;
+  reward: Num;
+  channels: Record<string, Num | null>;
+  values: Num[] | null;
+  seconds: Num;
+}
+
+export interface Episode {
+  member: number;
+  status: string;
+  success: boolean | null;
+  score: Num | null;
+  valid: boolean;
+  seed: string;
+  env: string;
+  policy_version: number;
+  panel_hash: string;
+  system_prompt: string;
+  error: { type: string; phase: string; message: string } | null;
+  first: Observation | null;
+  turns: Turn[];
+  advantages: Num[] | null;
+  token_advantages: Num[][] | null;
+}
+
+export interface Group {
+  file: string;
+  group: number;
+  /** The numbers of the groups in this file. */
+  groups: number[];
+  task_id: string;
+  members: Episode[];
+  /** Token id to text; null without a tokenizer. */
+  pieces: Record<string, string> | null;
+}
+
+export interface Credit {
+  scheme: string;
+  settings: Record<string, unknown>;
+  /** The run's own scheme. */
+  used: string;
+  schemes: string[];
+  /** The largest, over all turns of the train step. */
+  difference: Num;
+  turns: number;
+  metrics: Record<string, Num>;
+  members: Record<
+    string,
+    { outcome: Num; turn_rewards: Num[]; advantages: Num[]; differences: Num[] }
+  >;
+}
+
+export interface GraphNode {
+  id: number;
+  kind: "state" | "failure" | "success";
+  key: string;
+  visits: number;
+  num_members: number;
+  score: Num | null;
+  mean_advantage: Num | null;
+}
+
+export interface GraphEdge {
+  id: number;
+  source: number;
+  target: number;
+  action: string | null;
+  invalid: string | null;
+  /** Member and turn of each occurrence, turns from 1. */
+  turns: [number, number][];
+  mean_advantage: Num;
+}
+
+export interface Graph {
+  scheme: string;
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+}
+
+/** What is known of an answer: nothing yet, the value, or why there is none. */
+export type Loaded<T> = { state: "loading" } | { state: "ready"; value: T } | { state: "failed"; error: string };
+
+const KEPT = 24;
+const answers = new Map<string, Signal<Loaded<unknown>>>();
+
+/** The answer at an address, fetched once; components that read it are drawn again with it. */
+export function load<T>(path: string): Loaded<T> {
+  let found = answers.get(path);
+  if (found === undefined) {
+    found = signal<Loaded<unknown>>({ state: "loading" });
+    answers.set(path, found);
+    const oldest = answers.keys().next().value;
+    if (answers.size > KEPT && oldest !== undefined) answers.delete(oldest);
+    void fetchInto(path, found);
+  }
+  return found.value as Loaded<T>;
+}
+
+/** Ask again the next time that the address is read. */
+export function forget(path: string): void {
+  answers.delete(path);
+}
+
+async function fetchInto(path: string, target: Signal<Loaded<unknown>>): Promise<void> {
+  let response: Response;
+  try {
+    response = await fetch(path);
+  } catch {
+    const error = "the viewer's server did not answer; is 'agentgym view' still running?";
+    target.value = { state: "failed", error };
+    return;
+  }
+  try {
+    const body: unknown = await response.json();
+    target.value = response.ok
+      ? { state: "ready", value: body }
+      : { state: "failed", error: (body as { error: string }).error };
+  } catch {
+    const error = `the server failed on this (${response.status}); its terminal says why`;
+    target.value = { state: "failed", error };
+  }
+}

@@ -1,0 +1,229 @@
+// One turn, to read: what the agent saw, what it did, what came back, and what that was worth.
+import type { ComponentChildren } from "preact";
+import type { Selection } from "./group";
+import { plain, signed } from "./format";
+import { CreditBar, Status } from "./parts";
+import type { Credit, Episode, Group, Loaded, Num, Observation, Turn } from "./records";
+import { Tokens } from "./tokens";
+
+export function TurnView({ path, group, advantages, credit, scale, selection }: {
+  path: string;
+  group: Group;
+  advantages: (Num[] | null)[];
+  credit: Loaded<Credit>;
+  scale: number;
+  selection: Selection;
+}) {
+  const episode = group.members[selection.place];
+  if (episode === undefined) return <p class="empty">This group has no members.</p>;
+  const turn = episode.turns[selection.turn - 1];
+  const picture = (number: number) => `${path}/pictures/${episode.member}/${number}`;
+  if (turn === undefined) return <Start episode={episode} picture={picture(0)} />;
+  const before = selection.turn === 1 ? episode.first : episode.turns[selection.turn - 2]?.observation;
+  const index = selection.turn - 1;
+  return (
+    <div class="turn">
+      <div class="story">
+        <Where episode={episode} turn={selection.turn} />
+        {selection.turn > 1 && episode.first ? (
+          <Block title="Start">
+            <details>
+              <summary>the first observation</summary>
+              <p class="text">{episode.first.text}</p>
+            </details>
+          </Block>
+        ) : null}
+        <Block title="Saw">
+          {before ? <Seen observation={before} picture={picture(selection.turn - 1)} /> : <p>(reset failed)</p>}
+        </Block>
+        <Block title="Did">
+          <p class="text action">{turn.action ?? "(no action)"}</p>
+          {turn.invalid === null ? null : <p class="invalid">invalid: {turn.invalid}</p>}
+          {turn.text.trim() === (turn.action ?? "").trim() ? null : (
+            <details open>
+              <summary>the model's whole text</summary>
+              <p class="text">{turn.text}</p>
+            </details>
+          )}
+        </Block>
+        <Block title="Came back">
+          <Seen observation={turn.observation} picture={picture(selection.turn)} />
+        </Block>
+        {episode.error && selection.turn === episode.turns.length ? <Failure error={episode.error} /> : null}
+      </div>
+      <div class="worth">
+        <CreditPanel
+          turn={turn}
+          index={index}
+          advantage={advantages[selection.place]?.[index] ?? null}
+          credit={credit}
+          episode={episode}
+          scale={scale}
+        />
+        <Tokens turn={turn} pieces={group.pieces} advantages={episode.token_advantages?.[index] ?? null} />
+        <Choices observation={before ?? null} action={turn.action} />
+        <Facts episode={episode} turn={turn} />
+      </div>
+    </div>
+  );
+}
+
+function Where({ episode, turn }: { episode: Episode; turn: number }) {
+  return (
+    <h2>
+      m{episode.member} <Status status={episode.status} />
+      <span class="facts">{turn === 0 ? "before its first turn" : `turn ${turn} of ${episode.turns.length}`}</span>
+    </h2>
+  );
+}
+
+function Start({ episode, picture }: { episode: Episode; picture: string }) {
+  return (
+    <div class="turn">
+      <div class="story">
+        <Where episode={episode} turn={0} />
+        <Block title="Told">
+          <p class="text">{episode.system_prompt || "(no system prompt)"}</p>
+        </Block>
+        <Block title="Saw">
+          {episode.first ? <Seen observation={episode.first} picture={picture} /> : <p>(reset failed)</p>}
+        </Block>
+        {episode.error && episode.turns.length === 0 ? <Failure error={episode.error} /> : null}
+      </div>
+      <div class="worth">
+        <Choices observation={episode.first} action={null} />
+      </div>
+    </div>
+  );
+}
+
+function Block({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="block" aria-label={title}>
+      <h3>{title}</h3>
+      <div>{children}</div>
+    </section>
+  );
+}
+
+function Seen({ observation, picture }: { observation: Observation; picture: string }) {
+  return (
+    <>
+      <p class="text">{observation.text}</p>
+      {observation.image ? <img src={picture} alt="what the environment showed" /> : null}
+    </>
+  );
+}
+
+function Failure({ error }: { error: { type: string; phase: string; message: string } }) {
+  return (
+    <Block title="Ended by">
+      <p>
+        {error.type} in {error.phase}
+      </p>
+      <p class="text">{error.message}</p>
+    </Block>
+  );
+}
+
+function CreditPanel({ turn, index, advantage, credit, episode, scale }: {
+  turn: Turn;
+  index: number;
+  advantage: Num | null;
+  credit: Loaded<Credit>;
+  episode: Episode;
+  scale: number;
+}) {
+  const mine = credit.state === "ready" ? credit.value.members[episode.member] : undefined;
+  const difference = mine?.differences[index];
+  const turnReward = mine?.turn_rewards[index] ?? null;
+  return (
+    <section class="numbers" aria-label="credit">
+      <h3>Credit</h3>
+      <dl>
+        <dt>advantage</dt>
+        <dd class="big">
+          <CreditBar value={advantage} scale={scale} digits={4} />
+        </dd>
+        {difference !== undefined ? (
+          <>
+            <dt title="largest over the turn's tokens">off what was trained</dt>
+            <dd>{difference === 0 ? "0" : plain(difference, 6)}</dd>
+          </>
+        ) : null}
+        <dt>reward</dt>
+        <dd>{plain(turn.reward)}</dd>
+        {turnReward !== null && turnReward !== turn.reward ? (
+          <>
+            <dt>with turn channels</dt>
+            <dd>{plain(turnReward)}</dd>
+          </>
+        ) : null}
+        {Object.entries(turn.channels).map(([name, value]) => (
+          <>
+            <dt>{name}</dt>
+            <dd>{signed(value)}</dd>
+          </>
+        ))}
+        <dt>score</dt>
+        <dd>{plain(episode.score)}</dd>
+        {mine && mine.outcome !== episode.score ? (
+          <>
+            <dt>outcome, with channels</dt>
+            <dd>{plain(mine.outcome)}</dd>
+          </>
+        ) : null}
+      </dl>
+      {episode.valid ? null : <p class="note">This episode is not trained on and takes part in no baseline.</p>}
+    </section>
+  );
+}
+
+function Choices({ observation, action }: { observation: Observation | null; action: string | null }) {
+  if (!observation?.choices) return null;
+  return (
+    <details class="choices" open={observation.choices.length <= 24}>
+      <summary>
+        {observation.choices.length} admissible actions
+      </summary>
+      <ul>
+        {observation.choices.map((choice, index) => (
+          <li key={index} class={choice === action ? "taken" : ""}>
+            {choice}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+function Facts({ episode, turn }: { episode: Episode; turn: Turn }) {
+  const value = turn.values ? plain(turn.values[0] ?? null) : null;
+  return (
+    <details class="more">
+      <summary>more</summary>
+      <dl>
+        <dt>finish</dt>
+        <dd>{turn.finish}</dd>
+        <dt>seconds</dt>
+        <dd>{plain(turn.seconds)}</dd>
+        <dt>segment</dt>
+        <dd>{turn.segment}</dd>
+        {value === null ? null : (
+          <>
+            <dt>critic, first token</dt>
+            <dd>{value}</dd>
+          </>
+        )}
+        <dt>policy version</dt>
+        <dd>{episode.policy_version}</dd>
+        <dt>environment</dt>
+        <dd>{episode.env}</dd>
+        <dt>seed</dt>
+        <dd>{episode.seed}</dd>
+        <dt>panel</dt>
+        <dd>{episode.panel_hash}</dd>
+      </dl>
+    </details>
+  );
+}
