@@ -99,9 +99,8 @@ class Policy(Scorer):
     def _check_head(self) -> None:
         """Make sure that body and head are the whole model; some scale or cap logits besides."""
         ids = torch.tensor([[0, 1]], device=self.device)
-        with self.arithmetic():
-            whole = self.model(input_ids=ids, use_cache=False).logits[0].float()
-            body = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
+        whole = self.model(input_ids=ids, use_cache=False).logits[0]
+        body = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
         # The same operations on the same numbers: any real difference is far above rounding.
         if not torch.allclose(self.logits(body), whole, rtol=1e-3, atol=1e-3):
             raise UsageError(

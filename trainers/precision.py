@@ -26,8 +26,7 @@ def arithmetic(device: torch.device, dtype: torch.dtype) -> AbstractContextManag
 def round_weights(model: PreTrainedModel, dtype: torch.dtype) -> None:
     """Keep the weights of linear layers in this dtype, for a model that is only read.
 
-    All else stays as it is, embeddings and norms too: autocast reads them in float32. A head that
-    shares its weight with the embedding gets one of its own.
+    All else stays as it is, embeddings, norms and the head too: they are read in float32.
     """
     for linear in linears(model):
         if linear.weight.dtype != dtype:
@@ -56,5 +55,8 @@ def refresh(twin: PreTrainedModel, model: PreTrainedModel) -> None:
 
 
 def linears(model: PreTrainedModel) -> list[nn.Linear]:
-    """The layers whose products are in the dtype of the arithmetic."""
-    return [module for module in model.modules() if isinstance(module, nn.Linear)]
+    """The layers whose products are in the dtype of the arithmetic; the head's never are."""
+    head = model.get_output_embeddings()
+    return [
+        module for module in model.modules() if isinstance(module, nn.Linear) and module is not head
+    ]

@@ -90,9 +90,14 @@ class Scorer:
         return max(1, LOGITS_BUDGET // num_tokens)
 
     def logits(self, hidden_WH: Tensor) -> Tensor:
-        """The logits `[W, V]`, fp32, at hidden states of the model's body."""
-        with self.arithmetic():
-            logits: Tensor = self.model.get_output_embeddings()(hidden_WH)
+        """The logits `[W, V]` at hidden states of the model's body.
+
+        In the weights' float32 whatever the arithmetic is: a bfloat16 logit of 20 is off by up to
+        0.06, and most of what lay between sampling-time and train-time logprobs came from that.
+        """
+        head = self.model.get_output_embeddings()
+        with torch.autocast(self.device.type, enabled=False):
+            logits: Tensor = head(hidden_WH.to(head.weight.dtype))
         return logits.float()
 
     def logprobs(

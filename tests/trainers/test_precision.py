@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from small_runs import small_recipe
-from tiny_models import tiny_policy
+from tiny_models import alfworld_episodes, tiny_policy
 from torch import Tensor
 
-from agentgym.engine import Request
+from agentgym.engine import Generation, Request
 from agentgym.trainers.build import load_policy, make_optimizer
-from agentgym.trainers.config import Recipe, merge, validate
+from agentgym.trainers.config import FidelityConfig, Recipe, merge, validate
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.run import train
@@ -94,14 +93,11 @@ def test_a_frozen_policy_and_a_reading_copy_say_the_same_to_the_last_bit(archite
         before = num_bytes(policy)
         policy.freeze()
         assert torch.equal(policy.logprobs(ids, wanted), changed)
-    linear = sum(2 * m.weight.numel() for m in modules(policy) if isinstance(m, torch.nn.Linear))
-    tied = policy.model.config.tie_word_embeddings
-    embedding = policy.model.get_input_embeddings().get_parameter("weight").numel()
-    assert num_bytes(policy) == before - linear + (4 * embedding if tied else 0)
-
-
-def modules(policy: Policy) -> list[Any]:
-    return list(policy.model.modules())
+    head = policy.model.get_output_embeddings()
+    linears = [
+        m for m in policy.model.modules() if isinstance(m, torch.nn.Linear) and m is not head
+    ]
+    assert num_bytes(policy) == before - sum(2 * linear.weight.numel() for linear in linears)
 
 
 def num_bytes(policy: Policy) -> int:
@@ -126,6 +122,42 @@ def test_the_engine_samples_in_bfloat16_what_the_policy_scores(corridor_model: P
         scored = policy.logprobs([whole], [range(size, len(whole))])
     assert torch.allclose(scored, torch.tensor(said.logprobs), atol=0.05)
     assert engine._slots.dtype == torch.bfloat16
+
+
+@pytest.mark.slow
+def test_a_pretrained_model_in_bfloat16_keeps_within_the_thresholds(smollm2_folder: Path) -> None:
+    # On 144 tokens (6 prompts) the mean gap was 0.0134 with the head in float32 and 0.0319 with it
+    # in bfloat16; none and 0.7 % of the ratios were far.
+    policy = Policy.load(smollm2_folder, device="cpu", dtype=torch.bfloat16)
+    prompts = ["\n".join(episode[:5]) for episode in alfworld_episodes(4)]
+    requests = [
+        Request(
+            episode=EpisodeId(step=0, group=0, member=member),
+            turn=0,
+            ids=tuple(policy.tokenizer.encode(prompt)[: 80 + 7 * member]),
+            messages=(),
+            seed=member,
+            max_tokens=16,
+        )
+        for member, prompt in enumerate(prompts)
+    ]
+    engine = LocalEngine(policy)
+
+    async def play() -> list[Generation]:
+        return await asyncio.gather(*map(engine.generate, requests))
+
+    said = asyncio.run(play())
+    wholes = [[*asked.ids, *got.ids] for asked, got in zip(requests, said, strict=True)]
+    wanted = [
+        range(len(asked.ids), len(whole)) for asked, whole in zip(requests, wholes, strict=True)
+    ]
+    sampled = torch.tensor([logprob for got in said for logprob in got.logprobs])
+    with torch.no_grad():
+        gaps = policy.logprobs(wholes, wanted) - sampled
+    limits = FidelityConfig()
+    assert float(gaps.abs().mean()) <= limits.max_mean_logprob_gap
+    far = (gaps.exp() < 0.8) | (gaps.exp() > 1.2)
+    assert float(far.float().mean()) <= limits.max_far_ratios
 
 
 def test_a_run_in_bfloat16_trains_float32_weights(corridor_model: Path, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_turns_clip_scale_reaches_its_tokens_and_no_others(
     trainer, result = stepped(
         corridor_model,
         changes={"loss": loss},
-        env={"id": "canary_env:Canary", "max_turns": 4},
+        env={"id": "canary_env:Canary", "max_turns": 4, "eval": "gen1/train"},
         train={"tasks_per_step": 2, "kl": 1e-9},  # so that no group is dropped
         render={"history": history},
         credit={"name": "a2tgpo"},
