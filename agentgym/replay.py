@@ -6,10 +6,8 @@ import re
 from collections.abc import Sequence
 
 from agentgym.errors import StoreError, UsageError
-from agentgym.store import Run
+from agentgym.store import STEP_FILE, Run
 from agentgym.types import Episode, Turn
-
-STEP_FILE = re.compile(r"step-(\d+)")
 
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal might obey, and lone surrogates, which no output can hold."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 ROW_GROUP_EPISODES = 64
+STEP_FILE = re.compile(r"step-(\d+)")
+"""The name, without its ending, of the episodes of a train step."""
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+\.tmp")
 """What `write_file` writes to before it renames; a process that is killed then leaves it behind."""
 

@@ -39,7 +39,7 @@ class Footprint:
 
     @cached_property
     def num_linear(self) -> int:
-        """Weights of linear layers, the head's among them."""
+        """Weights of linear layers, the head's not among them."""
         with FakeTensorMode():
             return sum(linear.weight.numel() for linear in precision.linears(self._model()))
 

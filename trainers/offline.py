@@ -12,8 +12,8 @@ import yaml
 
 from agentgym import registry
 from agentgym.errors import StoreError, UsageError
-from agentgym.replay import STEP_FILE, span
-from agentgym.store import Run
+from agentgym.replay import span
+from agentgym.store import STEP_FILE, Run
 from agentgym.trainers import config
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.credit import Credit

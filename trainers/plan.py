@@ -142,12 +142,12 @@ class Plan:
         head = shape.hidden_size * shape.vocab_size
         # Two a weight and token; scores and values of half the context on average.
         attention = 2 * shape.num_hidden_layers * shape.hidden_size * context
-        forward = tokens * (2 * (self.footprint.num_linear - head) + attention) / peak
-        scored = tokens * 2 * head / peak
+        forward = tokens * (2 * self.footprint.num_linear + attention) / peak
+        scored = tokens * 2 * head / FLOPS["float32"]  # whatever the arithmetic is
         passes = 4 if recomputes(recipe, self.footprint.num_parameters) else 3
         width = 4 if recipe.model.dtype == "float32" else 2
         waves = -(-self.episodes // self.live)
-        read = width * self.footprint.num_linear
+        read = width * self.footprint.num_linear + 4 * head
         read += (
             min(self.episodes, self.live) * context // 2 * self.footprint.cached_token(self._dtype)
         )

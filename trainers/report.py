@@ -33,7 +33,12 @@ def write(folder: Path) -> dict[str, Any]:
         for kind in ("sampled", "greedy")
     }
     rows = run.metrics()
-    fidelity = measure_fidelity(rows, [pair for pairs in results.values() for pair in pairs])
+    evaluations = [
+        figures(run.groups(path.stem), panel)
+        for path in run.files()
+        if path.stem.startswith(("eval-", "control-"))
+    ]
+    fidelity = measure_fidelity(rows, evaluations)
     faults = lost.read_faults(run) if fidelity.num_lost else ()
     content = _content(recipe, panel, results, rows=rows, fidelity=fidelity)
     content["errors"] = [asdict(fault) for fault in faults]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,12 @@ def train(
         raise UsageError("--control goes on with the warm start, and this recipe has none")
     if stored is None:
         run_folder.begin(folder, resolved)
+    elif resolved.train.steps > stored.train.steps:
+        run_folder.extend(folder, resolved)
     done = _find_report(folder)
     if done is None or (control and done["control"] is None):
         device = choose_device(resolved)
-        with run_folder.given_up(folder, resolved):
+        with run_folder.given_up(folder, resolved) if stored is None else nullcontext():
             launch(resolved.processes, device, _work, resolved, folder, control)
         done = _find_report(folder)
     if done is not None:
@@ -158,6 +160,8 @@ def _run(
     try:
         finished = _loop(trainer, panels, folder, first=first, stop=stop)
         if finished and control:
+            if trainer.world.leads:
+                report.write(folder)  # the control may fail, or not fit into memory
             with suppress(Stopped):  # the run itself is finished
                 run_control(trainer, panels, folder, stop=stop)
         _note_memory(trainer.world, folder)

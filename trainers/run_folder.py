@@ -72,7 +72,8 @@ def go_on(folder: Path, stored: Recipe, wanted: Recipe) -> Recipe:
     old, new = (dict(_flat(recipe.model_dump(mode="json"))) for recipe in (stored, wanted))
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if changed == ["train.steps"] and wanted.train.steps > stored.train.steps:
-        return _extend(folder, stored, wanted)
+        _check_longer(folder, stored)
+        return wanted
     if changed:
         told = "; ".join(
             f"{key} is {old.get(key, 'not set')}, not {new.get(key, 'not set')}" for key in changed
@@ -93,22 +94,21 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield prefix + key, value
 
 
-def _extend(folder: Path, stored: Recipe, wanted: Recipe) -> Recipe:
-    """Let a run go on for more train steps than it was begun with.
-
-    Raises:
-        UsageError: its steps would not have been those of the longer run.
-    """
+def _check_longer(folder: Path, stored: Recipe) -> None:
+    """Refuse more train steps where they would not have been those of the longer run."""
     if stored.train.last_lr_share != 1:
         raise UsageError(
             f"train.steps is {stored.train.steps} in '{folder}' and cannot grow: its learning rate "
             "falls towards the last step, so that a run of more steps has other ones from the "
             "first on; begin it in another folder"
         )
+
+
+def extend(folder: Path, wanted: Recipe) -> None:
+    """Let a run go on for more train steps than it was begun with."""
     # In this order: a report beside a longer recipe would pass for the longer run's.
     (folder / "report.json").unlink(missing_ok=True)
     store.write_text(folder / "config.yaml", config.dump(wanted))
-    return wanted
 
 
 def is_torn(name: str) -> bool:
@@ -185,8 +185,9 @@ def forget_after(folder: Path, first: int) -> None:
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
     for path in run.files():
         found = OF_A_STEP.fullmatch(path.stem)
-        # An evaluation is that of the model before the step of its number.
-        if found and int(found["number"]) >= first + (found["kind"] == "eval"):
+        # An evaluation is that of the model before the step of its number; the control comes last.
+        late = found and int(found["number"]) >= first + (found["kind"] == "eval")
+        if late or path.stem.startswith("control-"):
             path.unlink()
     for path in folder.iterdir():
         if is_torn(path.name):

@@ -115,7 +115,7 @@ def _halve(batches: Iterable[MicroBatch], failed: MicroBatch) -> Iterable[MicroB
     if len(failed.members) == 1:
         raise MemoryFullError(
             f"the backward pass of one sequence of {len(failed.ids[0])} tokens does not fit into "
-            "memory; set --train.recompute true, or a smaller --model.context"
+            "memory; begin a run with --train.recompute true, or with a smaller --model.context"
         )
     limit = _num_tokens(failed)
     for batch in batches:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from agentgym import registry
 from agentgym.errors import UsageError
-from agentgym.store import Run
+from agentgym.store import STEP_FILE, Run
 from agentgym.viewer.runs import OpenRun, Stamp, stamp
 
 OFFLINE = "agentgym.trainers.offline"
-STEP_FILE = re.compile(r"step-(\d+)")
 
 
 def credit(opened: OpenRun, name: str, group: int, *, scheme: str | None) -> dict[str, Any]:
@@ -94,8 +92,8 @@ def _compared(run: Run, step: int, scheme: str | None, _: Stamp) -> tuple[Any, A
 def _make(recipe: Any, scheme: str | None) -> Any:
     """The scheme, if it is a registered one.
 
-    A recipe may also name any `module:Class`; to read a run must not import and call whatever
-    that run says.
+    A recipe may also name any `module:Class`, and SALT's keys a function or a model; to read a run
+    must not import, load and call whatever that run says.
     """
     for name in (recipe.credit.name, scheme):
         if name is not None and name not in set(registry.credits):
@@ -103,4 +101,9 @@ def _make(recipe: Any, scheme: str | None) -> Any:
                 f"credit scheme '{name}' is not registered here, so it is not run; "
                 "`agentgym credit` runs it if you trust the run"
             )
+    if scheme in (None, recipe.credit.name) and recipe.credit.args.get("action_keys"):
+        raise UsageError(
+            "this run's scheme names code or a model for its action_keys, which is not run; "
+            "`agentgym credit` runs it if you trust the run"
+        )
     return registry.load(f"{OFFLINE}:make_scheme")(recipe, scheme or recipe.credit.name, {})

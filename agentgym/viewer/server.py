@@ -6,6 +6,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -42,7 +43,8 @@ def view(folders: Sequence[Path], *, port: int, open_browser: bool) -> int:
         if open_browser:
             # Some browsers return only when they are closed.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # raised anew once all is closed
+            uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 

@@ -59,7 +59,6 @@ class Page:
     """Pieces in their order."""
 
     pieces: Sequence[Piece]
-    has_search_bar: bool = False
 
     @cached_property
     def clickables(self) -> Mapping[str, Piece]:
@@ -113,7 +112,7 @@ def _top(instruction: str) -> list[Piece]:
 def search_page(instruction: str) -> Page:
     """Where a session begins."""
     texts = [Piece("WebShop"), Piece("Instruction: "), Piece(instruction), _button("Search")]
-    return Page(texts, has_search_bar=True)
+    return Page(texts)
 
 
 def results_page(

@@ -141,7 +141,7 @@ FAULTS = ("sleep", "exit process", "raise SystemExit")
 
 @pytest.mark.parametrize("phase", ["reset", "step", "outcome"])
 def test_what_kills_hangs_or_leaves_a_worker_costs_one_demonstration_each(phase: str) -> None:
-    deadlines = Deadlines(reset_s=1, demonstrate_s=1, outcome_s=1, close_s=1)
+    deadlines = Deadlines(reset_s=5, demonstrate_s=5, outcome_s=5, close_s=5)
     pool = ProcessPool("faulty_env:Shown", num_workers=1, deadlines=deadlines)
     asked = [fine := task("", ""), *(task(phase, fault) for fault in FAULTS), fine]
     tally = Tally()

@@ -246,6 +246,13 @@ def test_the_command_plans_a_shipped_recipe(capsys: pytest.CaptureFixture[str]) 
     assert content["bytes"]["optimizer"] == 8 * size
     assert content["bytes"]["reference"] == 0
     assert content["peak_bytes"] > 18 * size
+    # 128 episodes of 64 tokens. Linear layers without the head: 28 x (1536 x (1536 + 256 + 256 +
+    # 1536) + 3 x 1536 x 8960) weights; the head, in float32: 1536 x 151936. Layers are computed
+    # again in the backward pass: four passes.
+    body = 28 * (1536 * 3584 + 3 * 1536 * 8960)
+    attention = 2 * 28 * 1536 * 64
+    token = (2 * body + attention) / 989e12 + 2 * 1536 * 151936 / 67e12
+    assert content["seconds"]["update"] == pytest.approx(4 * 128 * 64 * token, rel=1e-3)
     assert all(value >= 0 for value in content["seconds"].values())
 
 

@@ -19,12 +19,12 @@ from agentgym import store
 from agentgym.cli import main
 from agentgym.env import env_class
 from agentgym.errors import UsageError, WorkerError
-from agentgym.trainers import config, train
+from agentgym.trainers import config, report, train
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.fidelity import FidelityError
 from agentgym.trainers.lost import NoEpisodeError
 from agentgym.trainers.run import RunResult
-from agentgym.types import Episode
+from agentgym.types import Episode, Status
 
 SHORT: dict[str, Any] = {
     "train": {"steps": 2, "tasks_per_step": 2, "checkpoint_every": 1},
@@ -179,6 +179,33 @@ def test_a_lost_report_and_a_damaged_evaluation_are_made_again(
         assert timeless(store.read_episodes(copy / "episodes" / path.name)) == timeless(
             store.read_episodes(path)
         )
+
+
+def test_episodes_lost_in_any_evaluation_are_counted(finished: RunResult, copy: Path) -> None:
+    groups = store.open(copy).groups("eval-000002-sampled")
+    lost = [
+        replace(e, status=Status.INFRA_ERROR, score=None, success=None)
+        for group in groups
+        for e in group.episodes
+    ]
+    store.write_episodes(copy / "episodes" / "eval-000001-sampled.parquet", lost)
+    assert finished.report is not None
+    before, after = finished.report["fidelity"], report.write(copy)["fidelity"]
+    assert before["evaluation_errors"] == 0
+    assert after["evaluation_errors"] == len(lost) > 0
+    assert after["evaluation_episodes"] == before["evaluation_episodes"]
+
+
+def test_a_resume_that_is_refused_changes_nothing(
+    copy: Path, corridor_model: Path, tmp_path: Path
+) -> None:
+    kept = {name: (copy / name).read_bytes() for name in ("report.json", "config.yaml")}
+    with pytest.raises(UsageError, match="--control goes on with the warm start"):
+        train(
+            small_recipe(corridor_model, **SHORT),
+            out=copy, resume=True, control=True, train={"steps": 3},
+        )  # fmt: skip
+    assert kept == {name: (copy / name).read_bytes() for name in kept}
 
 
 def test_what_a_kill_left_half_written_is_no_stranger_and_goes(

@@ -67,7 +67,9 @@ def hostile(payload: str, member: int) -> Episode:
         env=payload,
         system_prompt=payload,
         first=seen,
-        error=ErrorInfo(type=payload, phase=payload, message=payload),
+        error=ErrorInfo(
+            type=payload, phase=payload, message=payload, action=payload, trace=payload
+        ),
         advantages=(0.5, -0.5),
         status=Status.FAILURE,
     )

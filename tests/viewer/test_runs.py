@@ -155,6 +155,20 @@ def test_reading_a_run_never_calls_what_the_run_names(tmp_path: Path) -> None:
     assert not victim.exists()
 
 
+@pytest.mark.parametrize("keys", ["subprocess:call", {"model": "some-model"}])
+def test_reading_a_run_loads_no_keys_that_the_run_names(tmp_path: Path, keys: object) -> None:
+    write_run(tmp_path, by_seed)
+    path = tmp_path / "config.yaml"
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    recipe["credit"] = {"name": "salt", "action_keys": keys}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    opened = OpenRun(store.open(tmp_path))
+    for scheme in (None, "salt"):
+        with pytest.raises(UsageError, match="names code or a model for its action_keys"):
+            credit(opened, "step-000000", 0, scheme=scheme)
+    assert credit(opened, "step-000000", 0, scheme="grpo")
+
+
 def test_a_damaged_file_is_named_and_costs_nothing_else(tmp_path: Path) -> None:
     write_run(tmp_path, by_seed)
     damaged = tmp_path / "episodes" / "step-000000.parquet"

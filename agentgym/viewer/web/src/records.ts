@@ -53,11 +53,21 @@ export interface Episode {
   policy_version: number;
   panel_hash: string;
   system_prompt: string;
-  error: { type: string; phase: string; message: string } | null;
+  error: EpisodeError | null;
   first: Observation | null;
   turns: Turn[];
   advantages: Num[] | null;
   token_advantages: Num[][] | null;
+}
+
+export interface EpisodeError {
+  type: string;
+  phase: string;
+  message: string;
+  /** What the model wrote in the turn that failed; null where nothing was being answered. */
+  action: string | null;
+  /** The last frames of what was raised; "" where there are none. */
+  trace: string;
 }
 
 export interface Group {

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Selection } from "./group";
 import { plain, signed } from "./format";
 import { CreditBar, Status } from "./parts";
-import type { Credit, Episode, Group, Loaded, Num, Observation, Turn } from "./records";
+import type { Credit, Episode, EpisodeError, Group, Loaded, Num, Observation, Turn } from "./records";
 import { Tokens } from "./tokens";
 
 export function TurnView({ path, group, advantages, credit, scale, selection }: {
@@ -115,13 +115,24 @@ function Seen({ observation, picture }: { observation: Observation; picture: str
   );
 }
 
-function Failure({ error }: { error: { type: string; phase: string; message: string } }) {
+function Failure({ error }: { error: EpisodeError }) {
   return (
     <Block title="Ended by">
       <p>
         {error.type} in {error.phase}
       </p>
       <p class="text">{error.message}</p>
+      {error.action !== null ? (
+        <p>
+          answering: <code class="text">{error.action}</code>
+        </p>
+      ) : null}
+      {error.trace ? (
+        <details>
+          <summary>where it was raised</summary>
+          <p class="text">{error.trace}</p>
+        </details>
+      ) : null}
     </Block>
   );
 }
