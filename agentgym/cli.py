@@ -73,7 +73,8 @@ def build_parser() -> Parser:
     _add_plan(verbs)
     _add_eval(verbs)
     _add_env_verbs(verbs)
-    _add_run_verbs(verbs)
+    _add_replay(verbs)
+    _add_episodes(verbs)
     _add_view(verbs)
     _add_credit(verbs)
     _add_graph(verbs)
@@ -174,7 +175,7 @@ def _add_env_verbs(verbs: Any) -> None:
     )
 
 
-def _add_run_verbs(verbs: Any) -> None:
+def _add_replay(verbs: Any) -> None:
     replay = verbs.add_parser("replay", help="read an episode turn by turn")
     replay.add_argument("folder", type=Path, metavar="RUN")
     replay.add_argument("--file", help="an episode file, such as eval-000000-greedy")
@@ -193,6 +194,8 @@ def _add_run_verbs(verbs: Any) -> None:
         )
     )
 
+
+def _add_episodes(verbs: Any) -> None:
     episodes = verbs.add_parser(
         "episodes",
         help="tables of a run's episodes",

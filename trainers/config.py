@@ -36,10 +36,8 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = key_node.value
             if isinstance(key, str) and key in keys:
-                where = key_node.start_mark
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' stands there a second time", where
-                )
+                what = f"key '{key}' stands there a second time"
+                raise yaml.constructor.ConstructorError(None, None, what, key_node.start_mark)
             keys.add(key if isinstance(key, str) else id(key_node))
         return super().construct_mapping(node, deep=deep)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,25 @@ from agentgym.envs.webshop.shop import Shop, terms
 from agentgym.envs.webshop.tasks import SPLITS, load_panel
 from agentgym.errors import UsageError
 from agentgym.pool import InlinePool
-from agentgym.types import Observation, Outcome, Parsed
+from agentgym.types import Observation, Outcome, Parsed, Task
 from oracles import bm25, webshop_action
 
-TASK = load_panel("gen1/test").tasks[0]
+
+@cache
+def a_task() -> Task:
+    """Not drawn when the tests are collected, which every process of a parallel run does."""
+    return load_panel("gen1/test").tasks[0]
+
+
+@cache
+def fuzzed() -> WebShop:
+    """One for all examples: to start costs more than to play."""
+    return started()
 
 
 def started(**settings: Any) -> WebShop:
     env = WebShop(**settings)
-    env.reset(options={"task": TASK})
+    env.reset(options={"task": a_task()})
     return env
 
 
@@ -335,7 +346,7 @@ def test_what_means_nothing_changes_nothing() -> None:
 
 def test_choices_are_what_can_be_clicked_and_a_click_knows_no_case() -> None:
     env = started()
-    assert env.reset(options={"task": TASK})[0].choices == ()  # there is only the search bar
+    assert env.reset(options={"task": a_task()})[0].choices == ()  # there is only the search bar
     observation = env.step("search[lip gloss]")[0]
     assert observation.choices is not None
     assert observation.choices[:2] == ("click[back to search]", "click[next >]")
@@ -359,7 +370,7 @@ def test_chosen_options_are_in_the_state_and_not_in_plain_pages() -> None:
 
 def bought(env: WebShop, *, last: str = "click[buy now]") -> tuple[Observation, float, bool]:
     """The insider's episode, but for its last action."""
-    env.reset(options={"task": TASK})
+    env.reset(options={"task": a_task()})
     while (action := env.expert_action()) != "click[buy now]":
         env.step(action)
     observation, reward, terminated, _, _ = env.step(last)
@@ -380,7 +391,7 @@ def test_buying_ends_the_episode_with_the_score_and_its_parts() -> None:
 
 def test_less_than_all_is_a_score_and_no_success() -> None:
     env = started()
-    env.reset(options={"task": TASK})
+    env.reset(options={"task": a_task()})
     env.step(env.expert_action())
     env.step(env.expert_action())
     _, reward, terminated, _, info = env.step("click[buy now]")  # no option chosen
@@ -492,12 +503,9 @@ def test_gymnasiums_checker_passes() -> None:
 
 def test_the_turn_limit_is_fifteen() -> None:
     env = gymnasium.make("agentgym/WebShop-v0", disable_env_checker=True)
-    env.reset(options={"task": TASK})
+    env.reset(options={"task": a_task()})
     ends = [env.step("hm")[2:4] for _ in range(15)]
     assert ends[13:] == [(False, False), (False, True)]
-
-
-FUZZED = started()
 
 
 @settings(max_examples=2000)
@@ -511,13 +519,13 @@ FUZZED = started()
 @example("lamp " * 100_000, "search[{}]", [3, 2])
 def test_every_string_is_a_legal_action(text: str, form: str, clicks: list[int]) -> None:
     """On whatever page; what is no action leaves the page as it is."""
-    before, _ = FUZZED.reset(options={"task": TASK})
+    before, _ = fuzzed().reset(options={"task": a_task()})
     for place in clicks:
         choices = [c for c in before.choices or () if c != "click[buy now]"]
-        before = FUZZED.step(choices[place % len(choices)] if choices else "search[lamp]")[0]
+        before = fuzzed().step(choices[place % len(choices)] if choices else "search[lamp]")[0]
     action = form.replace("{}", text)
-    parsed = FUZZED.parse(action)
-    observation, reward, terminated, truncated, info = FUZZED.step(action)
+    parsed = fuzzed().parse(action)
+    observation, reward, terminated, truncated, info = fuzzed().step(action)
     assert terminated == (parsed.action == "click[buy now]")
     assert parsed.action is not None or observation == before
     assert not truncated

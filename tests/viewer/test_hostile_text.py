@@ -190,7 +190,7 @@ def test_the_policy_stops_what_would_get_past_the_page(page: Page, hostile_port:
         "() => { const image = document.createElement('img');"
         " image.src = 'http://127.0.0.1:1/beacon.png'; document.body.append(image) }"
     )
-    page.wait_for_timeout(300)
+    page.wait_for_function("window.violations.length >= 2")
     found = watch.found()
     assert found["hit"] is None
     assert "connect-src http://127.0.0.1:1/" in str(found["violations"])

@@ -1,6 +1,6 @@
 // The members of a group side by side, turn by turn, and where each leaves the selected one.
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Selection } from "./group";
+import type { Selection } from "./selection";
 import { count, finite, plain } from "./format";
 import { CreditBar, Status } from "./parts";
 import type { Episode, Group, Num, Turn } from "./records";

@@ -1,7 +1,7 @@
 // The graph that credit sees: width is visits, colour is credit, and a click selects a turn.
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { count, finite, largest, plain, signed } from "./format";
-import type { Selection } from "./group";
+import type { Selection } from "./selection";
 import { expanded, merged, type Placed, type PlacedEdge, type PlacedNode } from "./layout";
 import { CreditBar, Show } from "./parts";
 import { load, type Graph, type GraphEdge, type Group } from "./records";

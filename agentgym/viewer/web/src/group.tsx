@@ -7,21 +7,13 @@ import { Banner, Show, Status } from "./parts";
 import { load, type Credit, type Episode, type Group, type Loaded, type Num } from "./records";
 import { go, route, wholeNumber, withQuery } from "./route";
 import { TurnView } from "./turn";
+import type { Selection } from "./selection";
 
 export const VIEWS = [
   ["side", "Side by side"],
   ["turn", "Step through"],
   ["graph", "Graph"],
 ] as const;
-
-/** The turn that all views show, and how to select another. */
-export interface Selection {
-  /** A place in `group.members`. */
-  place: number;
-  /** From 1; 0 is the first observation. */
-  turn: number;
-  select: (member: number, turn: number) => void;
-}
 
 export function GroupView({ run, file, group }: { run: number; file: string; group: number }) {
   const path = `/api/runs/${run}/files/${encodeURIComponent(file)}/groups/${group}`;

@@ -1,6 +1,6 @@
 // One turn, to read: what the agent saw, what it did, what came back, and what that was worth.
 import type { ComponentChildren } from "preact";
-import type { Selection } from "./group";
+import type { Selection } from "./selection";
 import { plain, signed } from "./format";
 import { CreditBar, Status } from "./parts";
 import type { Credit, Episode, EpisodeError, Group, Loaded, Num, Observation, Turn } from "./records";
