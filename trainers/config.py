@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentgym.errors import UsageError, unknown
 from agentgym.registry import Registry
+from agentgym.trainers import strict_yaml
 from agentgym.trainers.explain import explain
 from agentgym.trainers.rewards.combine import Channel
 from agentgym.worker import Deadlines
@@ -21,25 +22,6 @@ EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 """Numbers such as 3e-4, which YAML reads as text."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 """How much of a running mean AdamW keeps at each update."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key stands once: of two, the second would win and nobody would know."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """See PyYAML.
-
-        Raises:
-            ConstructorError: a key stands there twice; it says in which line.
-        """
-        keys = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if isinstance(key, str) and key in keys:
-                what = f"key '{key}' stands there a second time"
-                raise yaml.constructor.ConstructorError(None, None, what, key_node.start_mark)
-            keys.add(key if isinstance(key, str) else id(key_node))
-        return super().construct_mapping(node, deep=deep)
 
 
 class Section(BaseModel):
@@ -284,7 +266,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     if not path.is_file():
         raise unknown("recipe", name, recipe_names())
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        data = strict_yaml.load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"recipe '{name}' cannot be read: {reason}") from None
