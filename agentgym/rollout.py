@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agentgym.engine import Engine, Generation, Request
+from agentgym.engine import Engine, Generation, Request, Sampler
 from agentgym.errors import AgentGymError, ContextError, EngineError, boundary, describe
 from agentgym.pool import Pool, Seat
 from agentgym.render import Conversation, Prompt, Renderer
@@ -39,7 +39,7 @@ class Agent:
     context: int
     """The longest sequence in tokens; an episode that needs more is truncated."""
     max_turn_tokens: int
-    temperature: float = 1.0
+    sampler: Sampler = Sampler()
     policy_version: int = 0
     max_seconds: float | None = None
     """An episode is truncated after the turn in which it outlives this; None: never."""
@@ -140,6 +140,8 @@ async def _take_turns(
                 invalid=reply.parsed.invalid,
                 observation=observation,
                 reward=reply.reward,
+                temperature=agent.sampler.temperature,
+                kept=generation.kept,
                 seconds=time.monotonic() - turn_began,
             ),
         )
@@ -158,7 +160,7 @@ async def _generate(
         # The group is part of it: a step may draw one task twice, and not for twice the same.
         seed=derive_seed(start.seed, where.step, where.group, start.task.id, where.member, turn),
         max_tokens=min(agent.max_turn_tokens, room),
-        temperature=agent.temperature,
+        sampler=agent.sampler,
     )
     with boundary(EngineError, "generate"):
         generation = await agent.engine.generate(request)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agentgym.engine import Sampler
 from agentgym.errors import UsageError, unknown
 from agentgym.registry import Registry
 from agentgym.trainers import strict_yaml
@@ -142,6 +143,9 @@ class TrainConfig(Section):
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
+    max_importance: float = Field(default=2.0, gt=0)
+    """Where `sampler` changes the distribution, a token's loss is multiplied by how much likelier
+    the model had made it than the sampler did, up to this (truncated importance sampling)."""
     recompute: bool | Literal["auto"] = "auto"
     """Compute activations again in the backward pass; `auto` does above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
@@ -163,7 +167,7 @@ class EvalConfig(Section):
     tasks: int | None = Field(default=None, ge=1)
     """Play only the first so many tasks."""
     samples: int = Field(default=2, ge=1)
-    """Sampled episodes per task, at temperature 1, beside one greedy episode."""
+    """Sampled episodes per task, drawn by `sampler`, beside one greedy episode."""
     every: int = Field(default=0, ge=0)
     """Train steps between evaluations for the learning curve; 0: only before and after."""
 
@@ -228,6 +232,7 @@ class Recipe(Section):
     env: EnvConfig
     model: ModelConfig = ModelConfig()
     render: RenderConfig = RenderConfig()
+    sampler: Sampler = Sampler()
     warm_start: WarmStartConfig | None = None
     train: TrainConfig = TrainConfig()
     credit: PluginConfig = PluginConfig(name="grpo")

@@ -56,7 +56,9 @@ def judge(
     transformers.utils.logging.disable_progress_bar()
     step = checkpoint.check(found)
     agent, _ = make_agent(recipe, load_policy(recipe, str(found), frozen=True))
-    agent = replace(agent, policy_version=step, temperature=0.0 if greedy else 1.0)
+    agent = replace(agent, policy_version=step)
+    if greedy:
+        agent = evaluate.greedy(agent)
     pool = make_pool(recipe)
     alone = World(rank=0, size=1)
     try:

@@ -145,6 +145,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         loss=trainer.loss,
         kl=config.kl,
         budget=config.micro_batch_tokens,
+        max_importance=config.max_importance,
     )
     sums = accumulate(updater, sequences, wholes)
     critic_metrics: dict[str, float] = {}

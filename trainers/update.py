@@ -40,6 +40,8 @@ class Updater:
     """Weight of the KL penalty."""
     budget: int
     """Tokens of a micro-batch."""
+    max_importance: float = 1.0
+    """No token's loss is multiplied by more; see `TrainSequence.importance`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,12 +187,17 @@ def _entries(
     if updater.reference is not None:
         with torch.no_grad():
             reference = updater.reference.run(batch)
+    weights = wholes.flat(wholes.weights, sequences).to(device)
+    if any(sequence.importance is not None for sequence in sequences):
+        # Cut from above, as few tokens of large weight would be most of the gradient.
+        importance = [s.importance or (1.0,) * len(s.trained) for s in sequences]
+        weights = weights * flat(importance).clamp(max=updater.max_importance)
     return Entries(
         logprobs_E=updater.policy.run(batch),
         old_logprobs_E=flat([sequence.old_logprobs for sequence in sequences]),
         ref_logprobs_E=reference,
         advantages_E=flat([sequence.advantages for sequence in sequences]),
-        weights_E=wholes.flat(wholes.weights, sequences).to(device),
+        weights_E=weights,
         turns_E=torch.tensor([number[turn] for turn in turns], device=device),
         clip_scales_E=scales,
         log_ratios_E=log_ratios,

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from tiny_models import tiny_policy, tiny_tokenizer
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from agentgym.engine import Engine, Generation, Request
+from agentgym.engine import Engine, Generation, Request, Sampler
 from agentgym.errors import EngineError, UsageError
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
@@ -42,7 +42,7 @@ def ask(
         messages=(),
         seed=1000 * number + turn,
         max_tokens=max_tokens,
-        temperature=temperature,
+        sampler=Sampler(temperature=temperature),
     )
 
 
@@ -358,7 +358,7 @@ def test_releasing_an_unknown_episode_changes_nothing() -> None:
 
 def test_temperatures_may_differ_within_a_batch() -> None:
     policy = tiny_policy()
-    requests = [replace(ask(n, range(n + 1)), temperature=n % 3 / 2) for n in range(9)]
+    requests = [ask(n, range(n + 1), temperature=n % 3 / 2) for n in range(9)]
 
     async def together(engine: Engine) -> list[Generation]:
         return await asyncio.gather(*(engine.generate(request) for request in requests))

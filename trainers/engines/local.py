@@ -19,8 +19,9 @@ from agentgym.engine import Generation, Request
 from agentgym.errors import AgentGymError, EngineError, UsageError, boundary
 from agentgym.trainers import attention
 from agentgym.trainers.engines.packed import Packed, Piece
-from agentgym.trainers.engines.sampling import sample
+from agentgym.trainers.engines.sampling import all_or_none, sample
 from agentgym.trainers.engines.slots import Slots
+from agentgym.trainers.engines.stops import completes
 from agentgym.trainers.policy import Policy
 from agentgym.types import EpisodeId, Finish
 
@@ -43,6 +44,7 @@ class _Job:
     tokens: list[int]
     """The request's, then the sampled ones."""
     logprobs: list[float] = field(default_factory=list)
+    kept: list[float | None] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -203,19 +205,27 @@ class LocalEngine:
 
     def _draw(self, jobs: Sequence[_Job], hidden_BH: Tensor) -> None:
         """Sample one token for each, and answer what is finished."""
-        ids, logprobs = sample(
+        drawn = sample(
             self._reader.logits(hidden_BH),
             seeds=[job.request.seed for job in jobs],
             indices=[len(job.logprobs) for job in jobs],
-            temperatures=[job.request.temperature for job in jobs],
+            samplers=[job.request.sampler for job in jobs],
         )
-        for job, token, logprob in zip(jobs, ids, logprobs, strict=True):
+        rows = zip(jobs, drawn.ids, drawn.logprobs, drawn.kept, strict=True)
+        for job, token, logprob, kept in rows:
             job.tokens.append(token)
             job.logprobs.append(logprob)
-            if token in self._policy.end_ids:
+            job.kept.append(kept)
+            if token in self._policy.end_ids or self._is_said(job):
                 self._answer(job, "stop")
             elif len(job.logprobs) == job.room:
                 self._answer(job, "length")
+
+    def _is_said(self, job: _Job) -> bool:
+        """Whether the last token completes a stop string."""
+        stop = job.request.sampler.stop
+        sampled = job.tokens[len(job.request.ids) :] if stop else []
+        return bool(stop) and completes(sampled, stop, self._policy.decode)
 
     def _cut(self, rows: Sequence[_Row]) -> list[Piece]:
         """Each row's unread tokens; the budget beyond one each goes to the first rows."""
@@ -232,7 +242,12 @@ class LocalEngine:
         del self._jobs[job.request.episode]
         if not job.future.done():
             job.future.set_result(
-                Generation(ids=sampled, logprobs=tuple(job.logprobs), finish=finish)
+                Generation(
+                    ids=sampled,
+                    logprobs=tuple(job.logprobs),
+                    finish=finish,
+                    kept=all_or_none(job.kept),
+                )
             )
 
     def _fail(self, message: str) -> None:
