@@ -11,6 +11,7 @@ import torch
 from agentgym import registry
 from agentgym.env import env_class, get_panel
 from agentgym.errors import EnvError, UsageError
+from agentgym.meter import Meter
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
@@ -249,10 +250,21 @@ def make_optimizer(recipe: Recipe, policy: Policy, critic: Critic | None) -> tor
     )
 
 
-def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
-    """The policy as something that plays, and its engine."""
+def make_agent(
+    recipe: Recipe, policy: Policy, *, kv_tokens: int | None = None, meter: Meter | None = None
+) -> tuple[Agent, LocalEngine]:
+    """The policy as something that plays, and its engine.
+
+    Args:
+        kv_tokens: see `kv_pool.size_pool`.
+    """
+    meter = meter or Meter()
     engine = LocalEngine(
-        policy, context=recipe.model.context, max_episodes=recipe.model.live_episodes
+        policy,
+        context=recipe.model.context,
+        max_episodes=recipe.model.live_episodes,
+        kv_tokens=kv_tokens,
+        meter=meter,
     )
     agent = Agent(
         engine=engine,
@@ -261,5 +273,6 @@ def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
         max_turn_tokens=recipe.train.max_turn_tokens,
         max_seconds=recipe.env.max_seconds,
         sampler=recipe.sampler,
+        meter=meter,
     )
     return agent, engine

@@ -72,6 +72,10 @@ class ModelConfig(Section):
     """The dtype of arithmetic; weights that are trained and the optimizer's state are float32."""
     live_episodes: int = Field(default=256, ge=1)
     """Episodes of a process that play at once, each with its keys and values; others wait."""
+    kv_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Tokens whose keys and values a process keeps at once: live episodes times the longest. Where
+    they would be more, the longest episodes wait and are read again later. `auto`: on a GPU what
+    its memory holds beside the rest, on a CPU no limit but `live_episodes` of `context`."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 

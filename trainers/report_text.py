@@ -60,7 +60,7 @@ def markdown(
         _warm_start_text(content["warm_start"]),
         _control_text(content["control"]),
         _gold_scores_text(content["information_gain"]),
-        _seconds_text(content["seconds"]),
+        _seconds_text(content),
         "## Fidelity\n\n" + _table(("what", "found", "allowed"), _fidelity_rows(content, recipe)),
         _errors_text(folder, content["errors"]),
         "## Three episodes",
@@ -211,9 +211,20 @@ def _gold_scores_text(scores: Mapping[str, float] | None) -> str:
     )
 
 
-def _seconds_text(seconds: Mapping[str, float]) -> str:
-    rows = [(name.replace("_", " "), f"{value:.1f}") for name, value in seconds.items()]
-    return "## Seconds\n\n" + _table(("phase", "seconds"), rows)
+def _seconds_text(content: Mapping[str, Any]) -> str:
+    seconds, speed = content["seconds"], content["speed"]
+    rows = [
+        (name.replace("_", " "), f"{value:.1f}", f"{value / max(seconds['total'], 1e-9):.1%}")
+        for name, value in seconds.items()
+    ]
+    text = "## Seconds\n\n" + _table(("phase", "seconds", "share"), rows)
+    if speed is not None:
+        text += (
+            f"\n\nTrain steps: {speed['tokens_per_s']:,.0f} sampled tokens and "
+            f"{speed['turns_per_s']:,.1f} turns per second; peak memory "
+            f"{content['peak_rss_gb']:.2f} GB."
+        )
+    return text
 
 
 def _fidelity_rows(content: Mapping[str, Any], recipe: Recipe) -> list[tuple[str, ...]]:
