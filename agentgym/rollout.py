@@ -10,10 +10,12 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 
-from agentgym.engine import Engine, Generation, Request
+from agentgym.engine import Engine, Generation, Request, Sampler
 from agentgym.errors import AgentGymError, ContextError, EngineError, boundary, describe
+from agentgym.meter import Meter
 from agentgym.pool import Pool, Seat
 from agentgym.render import Conversation, Prompt, Renderer
 from agentgym.types import (
@@ -29,6 +31,9 @@ from agentgym.types import (
     Turn,
 )
 
+ENVIRONMENT = "environment"
+"""The phase of a rollout in which it waits for environments."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
@@ -39,10 +44,12 @@ class Agent:
     context: int
     """The longest sequence in tokens; an episode that needs more is truncated."""
     max_turn_tokens: int
-    temperature: float = 1.0
+    sampler: Sampler = Sampler()
     policy_version: int = 0
     max_seconds: float | None = None
     """An episode is truncated after the turn in which it outlives this; None: never."""
+    meter: Meter = field(default_factory=Meter)
+    """What to measure with; what is no environment's and no engine's counts as rendering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +94,8 @@ async def play(seat: Seat, agent: Agent, start: Start) -> Episode:
     phase = "reset"
     try:
         conversation = agent.renderer.start(seat.system_prompt)
-        episode.first = await seat.reset(start.task, seed=start.task.seed)
+        with agent.meter.awaiting(ENVIRONMENT):
+            episode.first = await seat.reset(start.task, seed=start.task.seed)
         phase = "turns"
         await _take_turns(episode, seat, agent, start=start, conversation=conversation)
     except AgentGymError as error:
@@ -96,7 +104,8 @@ async def play(seat: Seat, agent: Agent, start: Start) -> Episode:
     finally:
         agent.engine.release(start.id)
     if episode.end is not Status.INFRA_ERROR:
-        await _grade(episode, seat)
+        with agent.meter.awaiting(ENVIRONMENT):
+            await _grade(episode, seat)
     return _record(episode, agent, start, system_prompt=seat.system_prompt)
 
 
@@ -109,7 +118,7 @@ async def _take_turns(
     observation = episode.first
     while episode.end is None:
         turn_began = time.monotonic()
-        with boundary(EngineError, "render"):
+        with boundary(EngineError, "render"), agent.meter.phase("render"):
             prompt = conversation.observe(observation)
         room = agent.context - len(prompt.ids)
         if room < 1:
@@ -122,27 +131,31 @@ async def _take_turns(
             return
         turn = len(episode.turns)
         generation = await _generate(agent, start, prompt=prompt, turn=turn, room=room)
-        with boundary(EngineError, "decode"):
+        with boundary(EngineError, "decode"), agent.meter.phase("render"):
             text = conversation.act(generation.ids)
         episode.said = text
-        reply = await seat.step(text)
+        with agent.meter.awaiting(ENVIRONMENT):
+            reply = await seat.step(text)
         episode.said = None
         observation = reply.observation
-        episode.turns += (
-            Turn(
-                segment=prompt.segment,
-                prompt_ids=prompt.new_ids,
-                action_ids=generation.ids,
-                logprobs=generation.logprobs,
-                finish=generation.finish,
-                text=text,
-                action=reply.parsed.action,
-                invalid=reply.parsed.invalid,
-                observation=observation,
-                reward=reply.reward,
-                seconds=time.monotonic() - turn_began,
-            ),
-        )
+        with agent.meter.phase("render"):
+            episode.turns += (
+                Turn(
+                    segment=prompt.segment,
+                    prompt_ids=prompt.new_ids,
+                    action_ids=generation.ids,
+                    logprobs=generation.logprobs,
+                    finish=generation.finish,
+                    text=text,
+                    action=reply.parsed.action,
+                    invalid=reply.parsed.invalid,
+                    observation=observation,
+                    reward=reply.reward,
+                    temperature=agent.sampler.temperature,
+                    kept=generation.kept,
+                    seconds=time.monotonic() - turn_began,
+                ),
+            )
         episode.end = _find_end(reply, agent, began=began)
 
 
@@ -150,16 +163,18 @@ async def _generate(
     agent: Agent, start: Start, *, prompt: Prompt, turn: int, room: int
 ) -> Generation:
     where = start.id
-    request = Request(
-        episode=where,
-        turn=turn,
-        ids=prompt.ids,
-        messages=prompt.messages,
+    with agent.meter.phase("render"):
         # The group is part of it: a step may draw one task twice, and not for twice the same.
-        seed=derive_seed(start.seed, where.step, where.group, start.task.id, where.member, turn),
-        max_tokens=min(agent.max_turn_tokens, room),
-        temperature=agent.temperature,
-    )
+        seed = derive_seed(start.seed, where.step, where.group, start.task.id, where.member, turn)
+        request = Request(
+            episode=where,
+            turn=turn,
+            ids=prompt.ids,
+            messages=prompt.messages,
+            seed=seed,
+            max_tokens=min(agent.max_turn_tokens, room),
+            sampler=agent.sampler,
+        )
     with boundary(EngineError, "generate"):
         generation = await agent.engine.generate(request)
     if len(generation.ids) != len(generation.logprobs):
@@ -217,7 +232,9 @@ async def play_group(pool: Pool, agent: Agent, start: Start, *, size: int) -> Gr
     async def member(index: int) -> Episode:
         own = replace(start, id=replace(start.id, member=index))
         try:
-            async with pool.seat() as seat:
+            async with AsyncExitStack() as held:
+                with agent.meter.awaiting(ENVIRONMENT):
+                    seat = await held.enter_async_context(pool.seat())
                 return await play(seat, agent, own)
         except AgentGymError as error:
             lost = _Play(end=Status.INFRA_ERROR, error=describe(error, "boot"))

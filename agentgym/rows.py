@@ -38,6 +38,8 @@ def schema() -> pyarrow.Schema:
             "reward": number,
             "channels": pa.map_(text, number),
             "values": pa.list_(number),
+            "temperature": number,
+            "kept": pa.list_(number),
             "seconds": number,
         }
     )
@@ -117,7 +119,7 @@ def to_row(episode: Episode) -> dict[str, Any]:
 
 
 def _turn(row: Mapping[str, Any], image: bytes | None) -> Turn:
-    values = row["values"]
+    values, kept = row["values"], row.get("kept")
     return Turn(
         segment=row["segment"],
         prompt_ids=tuple(row["prompt_ids"]),
@@ -131,6 +133,9 @@ def _turn(row: Mapping[str, Any], image: bytes | None) -> Turn:
         reward=row["reward"],
         channels=dict(row["channels"]),
         values=None if values is None else tuple(values),
+        # Files of before there were other samplers are of the same version.
+        temperature=row.get("temperature", 1.0),
+        kept=None if kept is None else tuple(kept),
         seconds=row["seconds"],
     )
 

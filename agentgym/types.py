@@ -108,6 +108,13 @@ class Turn:
     """Named reward channels; None where a channel has nothing to say of this turn."""
     values: tuple[float, ...] | None = None
     """A critic's values, parallel to `action_ids`; None without a critic."""
+    temperature: float = 1.0
+    """Of the sampler; 0 is greedy."""
+    kept: tuple[float, ...] | None = None
+    """Parallel to `action_ids`: the mass of the tokens that the sampler chose among, the sum of
+    p ** (1 / temperature) over them, where p is the untruncated model's at temperature 1. So it
+    drew a token with probability p ** (1 / temperature) / kept. None where that is p, and where it
+    was greedy."""
     seconds: float = 0.0
     """Wall clock from request to answer; takes no part in equality of runs."""
 
@@ -115,6 +122,10 @@ class Turn:
         if len(self.action_ids) != len(self.logprobs):
             raise ValueError(
                 f"{len(self.action_ids)} action ids but {len(self.logprobs)} logprobs in one turn"
+            )
+        if self.kept is not None and len(self.kept) != len(self.action_ids):
+            raise ValueError(
+                f"{len(self.action_ids)} action ids but {len(self.kept)} kept masses in one turn"
             )
 
 

@@ -51,6 +51,8 @@ def any_turn(draw: st.DrawFn) -> Turn:
         reward=draw(NUMBERS),
         channels=draw(st.dictionaries(TEXTS, st.none() | NUMBERS, max_size=3)),
         values=draw(st.none() | per_token),
+        temperature=draw(NUMBERS),
+        kept=draw(st.none() | per_token),
         seconds=draw(NUMBERS),
     )
 

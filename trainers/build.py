@@ -11,6 +11,7 @@ import torch
 from agentgym import registry
 from agentgym.env import env_class, get_panel
 from agentgym.errors import EnvError, UsageError
+from agentgym.meter import Meter
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
@@ -54,7 +55,7 @@ def check_recipe(recipe: Recipe) -> None:
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
     check_channels(config.channels(recipe), credit)
     _check_loss(recipe, credit)
-    _check_group_size(recipe, credit)
+    _check_groups(recipe, credit)
     for name, channel in recipe.rewards.items():
         _check_tasks(registry.rewards.make(name, **channel.args), recipe)
     curriculum = recipe.curriculum
@@ -85,8 +86,13 @@ def _check_loss(recipe: Recipe, credit: Credit) -> None:
         )
 
 
-def _check_group_size(recipe: Recipe, credit: Credit) -> None:
-    """Hold the size of a group against what the credit scheme compares."""
+def _check_groups(recipe: Recipe, credit: Credit) -> None:
+    """Hold the episodes of a group against what the credit scheme compares."""
+    if recipe.sampler.temperature == 0 and recipe.train.steps:
+        raise UsageError(
+            "sampler.temperature is 0, so that all episodes of a group would be the same one; set "
+            "it to 1, or to 0.05 or more (evaluation plays greedily, too, whatever it is)"
+        )
     if recipe.train.group_size == 1 and recipe.train.steps and not learns_from_one(credit):
         raise UsageError(
             f"train.group_size is 1, but credit scheme {recipe.credit.name} compares the episodes "
@@ -244,10 +250,21 @@ def make_optimizer(recipe: Recipe, policy: Policy, critic: Critic | None) -> tor
     )
 
 
-def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
-    """The policy as something that plays, and its engine."""
+def make_agent(
+    recipe: Recipe, policy: Policy, *, kv_tokens: int | None = None, meter: Meter | None = None
+) -> tuple[Agent, LocalEngine]:
+    """The policy as something that plays, and its engine.
+
+    Args:
+        kv_tokens: see `kv_pool.size_pool`.
+    """
+    meter = meter or Meter()
     engine = LocalEngine(
-        policy, context=recipe.model.context, max_episodes=recipe.model.live_episodes
+        policy,
+        context=recipe.model.context,
+        max_episodes=recipe.model.live_episodes,
+        kv_tokens=kv_tokens,
+        meter=meter,
     )
     agent = Agent(
         engine=engine,
@@ -255,5 +272,7 @@ def make_agent(recipe: Recipe, policy: Policy) -> tuple[Agent, LocalEngine]:
         context=recipe.model.context,
         max_turn_tokens=recipe.train.max_turn_tokens,
         max_seconds=recipe.env.max_seconds,
+        sampler=recipe.sampler,
+        meter=meter,
     )
     return agent, engine

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agentgym.engine import Sampler
 from agentgym.errors import UsageError, unknown
 from agentgym.registry import Registry
+from agentgym.trainers import strict_yaml
 from agentgym.trainers.explain import explain
 from agentgym.trainers.rewards.combine import Channel
 from agentgym.worker import Deadlines
@@ -21,25 +23,6 @@ EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 """Numbers such as 3e-4, which YAML reads as text."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 """How much of a running mean AdamW keeps at each update."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key stands once: of two, the second would win and nobody would know."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """See PyYAML.
-
-        Raises:
-            ConstructorError: a key stands there twice; it says in which line.
-        """
-        keys = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if isinstance(key, str) and key in keys:
-                what = f"key '{key}' stands there a second time"
-                raise yaml.constructor.ConstructorError(None, None, what, key_node.start_mark)
-            keys.add(key if isinstance(key, str) else id(key_node))
-        return super().construct_mapping(node, deep=deep)
 
 
 class Section(BaseModel):
@@ -89,6 +72,10 @@ class ModelConfig(Section):
     """The dtype of arithmetic; weights that are trained and the optimizer's state are float32."""
     live_episodes: int = Field(default=256, ge=1)
     """Episodes of a process that play at once, each with its keys and values; others wait."""
+    kv_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Tokens whose keys and values a process keeps at once: live episodes times the longest. Where
+    they would be more, the longest episodes wait and are read again later. `auto`: on a GPU what
+    its memory holds beside the rest, on a CPU no limit but `live_episodes` of `context`."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` takes CUDA when there is one; `cuda:1` is the second GPU."""
 
@@ -160,6 +147,9 @@ class TrainConfig(Section):
     """Keep turns that were cut by the token limit out of the loss."""
     micro_batch_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
+    max_importance: float = Field(default=2.0, gt=0)
+    """Where `sampler` changes the distribution, a token's loss is multiplied by how much likelier
+    the model had made it than the sampler did, up to this (truncated importance sampling)."""
     recompute: bool | Literal["auto"] = "auto"
     """Compute activations again in the backward pass; `auto` does above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
@@ -181,7 +171,7 @@ class EvalConfig(Section):
     tasks: int | None = Field(default=None, ge=1)
     """Play only the first so many tasks."""
     samples: int = Field(default=2, ge=1)
-    """Sampled episodes per task, at temperature 1, beside one greedy episode."""
+    """Sampled episodes per task, drawn by `sampler`, beside one greedy episode."""
     every: int = Field(default=0, ge=0)
     """Train steps between evaluations for the learning curve; 0: only before and after."""
 
@@ -246,6 +236,7 @@ class Recipe(Section):
     env: EnvConfig
     model: ModelConfig = ModelConfig()
     render: RenderConfig = RenderConfig()
+    sampler: Sampler = Sampler()
     warm_start: WarmStartConfig | None = None
     train: TrainConfig = TrainConfig()
     credit: PluginConfig = PluginConfig(name="grpo")
@@ -284,7 +275,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     if not path.is_file():
         raise unknown("recipe", name, recipe_names())
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        data = strict_yaml.load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"recipe '{name}' cannot be read: {reason}") from None

@@ -11,9 +11,10 @@ from agentgym.trainers import lost, run_folder
 from agentgym.trainers.build import Panels, load_policy, make_agent
 from agentgym.trainers.evaluate import evaluate, figures, gain
 from agentgym.trainers.imitate import imitate
+from agentgym.trainers.kv_pool import size_pool
 from agentgym.trainers.progress import say
 from agentgym.trainers.report import seconds
-from agentgym.trainers.step import Trainer
+from agentgym.trainers.step import PHASES, Trainer
 from agentgym.trainers.stop import Stop
 
 
@@ -31,7 +32,7 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     began = time.monotonic()
     world.wait()  # the leading process has written the last step's metrics
     spent = seconds(store.open(folder).metrics())
-    budget = sum(spent.get(name, 0.0) for name in ("rollout", "credit", "update"))
+    budget = sum(spent.get(name, 0.0) for name in PHASES)
     updates = max(1, round(recipe.warm_start.updates * budget / spent["warm_start"]))
     config = recipe.warm_start.model_copy(update={"updates": updates})
     policy = load_policy(recipe, str(folder / "checkpoints" / "step-000000"))
@@ -39,7 +40,8 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     record = imitate(world, longer, panels, policy=policy, title="control", stop=stop)
     if world.leads:
         say(f"control: {record.summary()}")
-    agent, _ = make_agent(recipe, policy)
+    kv_tokens = size_pool(recipe, policy, num_evaluated=len(panels.eval))
+    agent, _ = make_agent(recipe, policy, kv_tokens=kv_tokens)
     step, samples = recipe.train.steps, recipe.eval.samples
     agent = replace(agent, policy_version=step)
     with stop.after("the control's evaluation"):

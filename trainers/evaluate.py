@@ -75,7 +75,7 @@ def evaluate(
 
 def greedy(agent: Agent) -> Agent:
     """The same agent, always taking the likeliest token."""
-    return replace(agent, temperature=0.0)
+    return replace(agent, sampler=agent.sampler.greedy())
 
 
 def figures(groups: Sequence[Group], panel: Panel) -> Figures:

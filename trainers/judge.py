@@ -17,6 +17,7 @@ from agentgym.store import Run
 from agentgym.trainers import checkpoint, config, evaluate, lost, run_folder
 from agentgym.trainers.build import load_policy, make_agent, make_pool
 from agentgym.trainers.evaluate import figures
+from agentgym.trainers.kv_pool import size_pool
 from agentgym.trainers.world import World
 
 
@@ -55,8 +56,12 @@ def judge(
         panel = panel.head(tasks)
     transformers.utils.logging.disable_progress_bar()
     step = checkpoint.check(found)
-    agent, _ = make_agent(recipe, load_policy(recipe, str(found), frozen=True))
-    agent = replace(agent, policy_version=step, temperature=0.0 if greedy else 1.0)
+    policy = load_policy(recipe, str(found), frozen=True)
+    kv_tokens = size_pool(recipe, policy, num_evaluated=len(panel))
+    agent, _ = make_agent(recipe, policy, kv_tokens=kv_tokens)
+    agent = replace(agent, policy_version=step)
+    if greedy:
+        agent = evaluate.greedy(agent)
     pool = make_pool(recipe)
     alone = World(rank=0, size=1)
     try:

@@ -9,6 +9,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import torch
+
 FACT = re.compile(r"^(PPid|VmHWM):\s+(\d+)", re.MULTILINE)
 """Of a `/proc/PID/status`: the parent, and the peak resident size in KiB."""
 
@@ -24,8 +26,7 @@ def peak_rss_gb() -> float:
     the peak of the one that started it.
     """
     if sys.platform != "linux":
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
+        return own_peak_gb()
     peaks: dict[int, int] = {}
     children: defaultdict[int, list[int]] = defaultdict(list)
     for path in Path("/proc").glob("[0-9]*/status"):
@@ -42,3 +43,29 @@ def peak_rss_gb() -> float:
         found += peaks[pid]
         waiting += children[pid]
     return found / (1 << 20)
+
+
+def own_peak_gb() -> float:
+    """The peak resident size of this process, in GiB."""
+    if sys.platform != "linux":
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
+    facts = dict(FACT.findall(Path("/proc/self/status").read_text(encoding="utf-8")))
+    return int(facts["VmHWM"]) / (1 << 20)
+
+
+def forget_peak() -> None:
+    """Let the peak of this process's GPU begin anew."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peaks() -> dict[str, float]:
+    """This process's peaks of memory as metrics: since it began, and its GPU's since `forget_peak`.
+
+    Of this process alone, for to look at all others takes as long as a small step.
+    """
+    found = {"memory/peak_rss_gb": own_peak_gb()}
+    if torch.cuda.is_available():
+        found["memory/peak_gpu_gb"] = torch.cuda.max_memory_allocated() / 2**30
+    return found

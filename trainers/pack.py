@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from agentgym.trainers.engines.recorded import Sampled
-from agentgym.types import Credited, Episode, EpisodeId, Group
+from agentgym.types import Credited, Episode, EpisodeId, Group, Turn
 
 T = TypeVar("T")
 
@@ -28,6 +29,9 @@ class TrainSequence:
     """Parallel to `trained`: the token's own advantage, or its turn's."""
     clip_scales: tuple[float, ...] | None = None
     """Parallel to `trained`: its turn's, where the credit scheme gives one."""
+    importance: tuple[float, ...] | None = None
+    """Parallel to `trained`: how much likelier the model had made the token than the sampler did,
+    where that drew from another distribution."""
 
 
 def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
@@ -130,6 +134,7 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
     turns: list[int] = []
     old: list[float] = []
     advantages: list[float] = []
+    importance: list[float] = []
     for number, (turn, advantage) in enumerate(zip(episode.turns, episode.advantages, strict=True)):
         if turn.segment != segment:
             continue
@@ -139,6 +144,7 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
             trained.extend(range(len(ids), len(ids) + size))
             turns.extend([number] * size)
             old.extend(turn.logprobs)
+            importance.extend(_importance(turn))
             own = episode.token_advantages
             advantages.extend([advantage] * size if own is None else own[number])
         ids.extend(turn.action_ids)
@@ -149,7 +155,19 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
         turns=tuple(turns),
         old_logprobs=tuple(old),
         advantages=tuple(advantages),
+        importance=tuple(importance) if any(turn.kept for turn in episode.turns) else None,
     )
+
+
+def _importance(turn: Turn) -> list[float]:
+    """The model's probability of each sampled token over the sampler's; see `Turn.kept`."""
+    if turn.kept is None:
+        return [1.0] * len(turn.action_ids)
+    rest = 1 - 1 / turn.temperature
+    return [
+        math.exp(rest * logprob) * kept
+        for logprob, kept in zip(turn.logprobs, turn.kept, strict=True)
+    ]
 
 
 def count_reencoded(

@@ -22,6 +22,7 @@ from agentgym.trainers import config, gguf
 from agentgym.trainers.build import Panels, keeps_reference, reads_values, recomputes
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.engines.local import MAX_STEP_TOKENS
+from agentgym.trainers.engines.slots import round_up
 from agentgym.trainers.footprint import Footprint
 from agentgym.trainers.imitate import build_tokenizer
 from agentgym.trainers.tiny import Size, configuration
@@ -84,7 +85,7 @@ class Plan:
         self.recipe = recipe
         self.footprint = footprint
         self._num_evaluated = num_evaluated
-        self._dtype: torch.dtype = getattr(torch, recipe.model.dtype)
+        self.dtype: torch.dtype = getattr(torch, recipe.model.dtype)
 
     @property
     def episodes(self) -> int:
@@ -102,7 +103,7 @@ class Plan:
     @cached_property
     def memory(self) -> Memory:
         """The bytes."""
-        recipe, footprint, dtype = self.recipe, self.footprint, self._dtype
+        recipe, footprint, dtype = self.recipe, self.footprint, self.dtype
         context, budget = recipe.model.context, recipe.train.micro_batch_tokens
         trained = footprint.num_parameters
         if reads_values(recipe):
@@ -120,7 +121,9 @@ class Plan:
             rows=min(self.live, max(1, MAX_STEP_TOKENS // context)),
             length=min(context, MAX_STEP_TOKENS),
         )
-        columns = -(-context // 64) * 64
+        kept = self.live * round_up(context)
+        if recipe.model.kv_tokens != "auto":
+            kept = min(kept, recipe.model.kv_tokens)
         return Memory(
             weights=4 * trained,
             engine_copy=2 * footprint.num_linear if rounded else 0,
@@ -129,7 +132,7 @@ class Plan:
             gradients=4 * trained,
             activations=body,
             logits=logits,
-            kv_pool=self.live * columns * footprint.cached_token(dtype),
+            kv_pool=kept * footprint.cached_token(dtype),
             prefill=max(reading, footprint.sampling(self.live)),
         )
 
@@ -149,7 +152,7 @@ class Plan:
         waves = -(-self.episodes // self.live)
         read = width * self.footprint.num_linear + 4 * head
         read += (
-            min(self.episodes, self.live) * context // 2 * self.footprint.cached_token(self._dtype)
+            min(self.episodes, self.live) * context // 2 * self.footprint.cached_token(self.dtype)
         )
         return {
             "prefill": forward,
@@ -170,6 +173,11 @@ class Plan:
     def fits(self, memory: int) -> bool:
         """Whether it runs in so many bytes."""
         return self.memory.peak <= (1 - FREE) * memory
+
+    def kv_tokens(self, memory: int) -> int:
+        """The tokens whose keys and values so many bytes hold beside the rest of play."""
+        left = int((1 - FREE) * memory) - self.memory.always - self.memory.prefill
+        return max(0, left // self.footprint.cached_token(self.dtype))
 
     def changed(self, changes: dict[str, Any]) -> Plan:
         """The plan of the recipe with other values of some keys, such as `train.kl`."""

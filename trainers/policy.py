@@ -49,8 +49,11 @@ class Policy(Scorer):
         self.tokenizer = tokenizer
         self.context: int = model.config.max_position_embeddings
         """The longest sequence, in tokens."""
-        self.end_ids = ChatTemplate(tokenizer).end_ids
+        template = ChatTemplate(tokenizer)
+        self.end_ids = template.end_ids
         """The tokens that end an action."""
+        self.decode = template.decode
+        """The text of an action's tokens."""
         self._check_head()
 
     @classmethod

@@ -95,6 +95,7 @@ def _content(
         "control": next((r for r in rows if r.get("phase") == "control"), None),
         "information_gain": gold_scores(rows),
         "seconds": seconds(rows),
+        "speed": speed(rows),
         "peak_rss_gb": max(memory, default=0.0),
         "fidelity": asdict(fidelity),
     }
@@ -122,8 +123,9 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             for name, value in row.items():
                 if name not in ("phase", "unix_seconds"):
                     phases[name] = phases.get(name, 0.0) + value
-        elif row.get("phase") == "eval":
-            phases["evaluation"] = phases.get("evaluation", 0.0) + row["seconds"]
+        elif row.get("phase") in ("eval", "save"):
+            label = "evaluation" if row["phase"] == "eval" else "save"
+            phases[label] = phases.get(label, 0.0) + row["seconds"]
         for name, value in row.items():
             if name.startswith("seconds/"):
                 label = name.removeprefix("seconds/")
@@ -135,6 +137,19 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         if row.get("phase") != "begin"
     )
     return phases | {"total": total}
+
+
+def speed(rows: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+    """What the train steps sampled and played per second of theirs; None where there was none."""
+    steps = [row for row in rows if "speed/turns_per_s" in row]
+    taken = [sum(v for name, v in row.items() if name.startswith("seconds/")) for row in steps]
+    if not sum(taken):
+        return None
+    return {
+        name: sum(row[f"speed/{name}"] * s for row, s in zip(steps, taken, strict=True))
+        / sum(taken)
+        for name in ("tokens_per_s", "turns_per_s")
+    }
 
 
 def gold_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:

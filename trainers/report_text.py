@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from agentgym.engine import Sampler
 from agentgym.env import env_class
 from agentgym.replay import episode_text
 from agentgym.trainers.config import Recipe
@@ -54,12 +55,12 @@ def markdown(
         f"`{recipe.env.id}`, panel `{panel['name']}` {panel['hash']}, {panel['tasks']} tasks"
         f"{remark}. Credit: {recipe.credit.name}. Seed {recipe.seed}.",
         "\n".join(f"**Do not trust this run: {problem}.**" for problem in content["problems"]),
-        _success_table(content),
+        _success_table(content, recipe.sampler),
         "![learning curve](curve.png)",
         _warm_start_text(content["warm_start"]),
         _control_text(content["control"]),
         _gold_scores_text(content["information_gain"]),
-        _seconds_text(content["seconds"]),
+        _seconds_text(content),
         "## Fidelity\n\n" + _table(("what", "found", "allowed"), _fidelity_rows(content, recipe)),
         _errors_text(folder, content["errors"]),
         "## Three episodes",
@@ -69,7 +70,7 @@ def markdown(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _success_table(content: Mapping[str, Any]) -> str:
+def _success_table(content: Mapping[str, Any], sampler: Sampler) -> str:
     before, after, greedy = content["before"], content["after"], content["greedy"]
     control = content["control"]
     rows = [
@@ -90,9 +91,22 @@ def _success_table(content: Mapping[str, Any]) -> str:
         head += ["control", "RL less control"]
     note = (
         "Success with 95 % bootstrap intervals over tasks; the change is paired by task. "
-        f"Sampled: temperature 1, {before['episodes']} episodes; greedy: one a task."
+        f"Sampled: {_how(sampler)}, {before['episodes']} episodes; greedy: one a task."
     )
     return _table(head, rows) + "\n\n" + note
+
+
+def _how(sampler: Sampler) -> str:
+    """How tokens were drawn.
+
+    >>> _how(Sampler()), _how(Sampler(temperature=0.7, top_p=0.9))
+    ('temperature 1', 'temperature 0.7, top_p 0.9')
+    """
+    told = {"temperature": sampler.temperature} | sampler.model_dump(exclude_defaults=True)
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in told.items()
+    )
 
 
 def _type_cells(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> list[str]:
@@ -197,9 +211,20 @@ def _gold_scores_text(scores: Mapping[str, float] | None) -> str:
     )
 
 
-def _seconds_text(seconds: Mapping[str, float]) -> str:
-    rows = [(name.replace("_", " "), f"{value:.1f}") for name, value in seconds.items()]
-    return "## Seconds\n\n" + _table(("phase", "seconds"), rows)
+def _seconds_text(content: Mapping[str, Any]) -> str:
+    seconds, speed = content["seconds"], content["speed"]
+    rows = [
+        (name.replace("_", " "), f"{value:.1f}", f"{value / max(seconds['total'], 1e-9):.1%}")
+        for name, value in seconds.items()
+    ]
+    text = "## Seconds\n\n" + _table(("phase", "seconds", "share"), rows)
+    if speed is not None:
+        text += (
+            f"\n\nTrain steps: {speed['tokens_per_s']:,.0f} sampled tokens and "
+            f"{speed['turns_per_s']:,.1f} turns per second; peak memory "
+            f"{content['peak_rss_gb']:.2f} GB."
+        )
+    return text
 
 
 def _fidelity_rows(content: Mapping[str, Any], recipe: Recipe) -> list[tuple[str, ...]]:

@@ -18,6 +18,7 @@ import transformers
 
 from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
+from agentgym.meter import Meter
 from agentgym.panel import Panel
 from agentgym.trainers import checkpoint, config, lost, report, run_folder
 from agentgym.trainers.build import (
@@ -35,11 +36,12 @@ from agentgym.trainers.config import Recipe
 from agentgym.trainers.control import run_control
 from agentgym.trainers.evaluate import evaluate, figures, greedy
 from agentgym.trainers.imitate import build_model, imitate
+from agentgym.trainers.kv_pool import size_pool
 from agentgym.trainers.memory import peak_rss_gb
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.report_text import headline
-from agentgym.trainers.step import Trainer, train_step
+from agentgym.trainers.step import StepResult, Trainer, train_step
 from agentgym.trainers.stop import Stop, Stopped, stoppable
 from agentgym.trainers.world import World, launch
 
@@ -183,7 +185,14 @@ def _trainer(
             checkpoint.load_critic(found, critic)
     elif world.leads:
         checkpoint.save(folder, 0, policy, optimizer, critic)
-    agent, engine = make_agent(recipe, policy)
+    meter = Meter(finish=torch.cuda.synchronize if policy.device.type == "cuda" else lambda: None)
+    reference = _reference(world, recipe, folder)
+    agent, engine = make_agent(
+        recipe,
+        policy,
+        kv_tokens=size_pool(recipe, policy, num_evaluated=len(panels.eval)),
+        meter=meter,
+    )
     rewards = {
         name: registry.rewards.make(name, **channel.args)
         for name, channel in recipe.rewards.items()
@@ -192,7 +201,7 @@ def _trainer(
         recipe=recipe,
         world=world,
         policy=policy,
-        reference=_reference(world, recipe, folder),
+        reference=reference,
         optimizer=optimizer,
         agent=agent,
         pool=make_pool(recipe),
@@ -259,12 +268,7 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
             result = train_step(trainer, step)
             done = step + 1
             if world.leads:
-                path = folder / "episodes" / f"step-{step:06d}.parquet"
-                lost.store_groups(result.groups, path, what=f"train step {step}")
-                run_folder.note(folder, {"step": step, **result.metrics})
-                if done % recipe.train.checkpoint_every == 0 or done == steps:
-                    checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
-                    checkpoint.prune(folder)
+                _keep(trainer, folder, step=step, result=result)
                 advance(done, _remark(result.metrics))
     evaluate_at(steps)
     stopped = world.any(stop.asked)
@@ -275,11 +279,39 @@ def _loop(trainer: Trainer, panels: Panels, folder: Path, *, first: int, stop: S
     return not stopped
 
 
+def _keep(trainer: Trainer, folder: Path, *, step: int, result: StepResult) -> None:
+    """Store a step's episodes, metrics and, where one is due, a checkpoint."""
+    train, done = trainer.recipe.train, step + 1
+    began = time.perf_counter()
+    path = folder / "episodes" / f"step-{step:06d}.parquet"
+    lost.store_groups(result.groups, path, what=f"train step {step}")
+    took = time.perf_counter() - began
+    run_folder.note(folder, {"step": step, **result.metrics, "seconds/save": took})
+    if done % train.checkpoint_every == 0 or done == train.steps:
+        began = time.perf_counter()
+        checkpoint.save(folder, done, trainer.policy, trainer.optimizer, trainer.critic)
+        checkpoint.prune(folder)
+        took = time.perf_counter() - began
+        run_folder.note(folder, {"phase": "save", "at": done, "seconds": took})
+
+
 def _remark(metrics: Mapping[str, float]) -> str:
-    seconds = sum(v for name, v in metrics.items() if name.startswith("seconds/"))
-    speed = metrics["tokens/sampled"] / max(seconds, 1e-9)
-    reward = f"success {metrics['success']:.0%}  score {metrics['score']:.2f}"
-    return f"{reward}  {speed:,.0f} tokens/s  {seconds:.1f} s"
+    """What a step came to, and what most of its seconds went to."""
+    spent = {
+        name.removeprefix("seconds/"): value
+        for name, value in metrics.items()
+        if name.startswith("seconds/")
+    }
+    seconds = sum(spent.values())
+    most = sorted(spent, key=lambda name: -spent[name])[:3]
+    parts = (
+        f"success {metrics['success']:.0%}  score {metrics['score']:.2f}",
+        f"{metrics['speed/tokens_per_s']:,.0f} tokens/s",
+        f"{metrics['speed/turns_per_s']:,.0f} turns/s",
+        f"{metrics.get('memory/peak_gpu_gb', metrics['memory/peak_rss_gb']):.1f} GB",
+        f"{seconds:.1f} s: " + ", ".join(f"{spent[name] / seconds:.0%} {name}" for name in most),
+    )
+    return "  ".join(parts)
 
 
 def _evaluate(trainer: Trainer, panel: Panel, folder: Path, *, step: int) -> None:

@@ -16,6 +16,7 @@ from itertools import chain
 import torch
 
 from agentgym.errors import AgentGymError
+from agentgym.meter import Reading
 from agentgym.panel import Panel
 from agentgym.pool import Pool
 from agentgym.rollout import Agent, Start, play_groups
@@ -26,6 +27,7 @@ from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.keep import carries_credit, is_informative
 from agentgym.trainers.loss import Loss
+from agentgym.trainers.memory import forget_peak, peaks
 from agentgym.trainers.metrics import describe, join
 from agentgym.trainers.pack import assign, clip_scales, count_reencoded, pack
 from agentgym.trainers.policy import Policy
@@ -36,6 +38,21 @@ from agentgym.trainers.sequences import Sequences
 from agentgym.trainers.update import Sums, Updater, accumulate, summarize
 from agentgym.trainers.world import World
 from agentgym.types import Credited, EpisodeId, Group, ScoredGroup
+
+PHASES = (
+    "render",
+    "prefill",
+    "decode",
+    "environment",
+    "probe",
+    "credit",
+    "forward",
+    "backward",
+    "optimizer",
+    "other",
+)
+"""What the seconds of a train step are told by; where environments work at the same time, those
+in which nothing else did."""
 
 
 class DivergedError(AgentGymError):
@@ -92,8 +109,10 @@ class StepResult:
 def train_step(trainer: Trainer, step: int) -> StepResult:
     """Play one batch of groups, give credit, update the policy once."""
     recipe, world, policy = trainer.recipe, trainer.world, trainer.policy
-    config = recipe.train
-    began = time.monotonic()
+    config, meter = recipe.train, trainer.agent.meter
+    meter.read()  # evaluations are measured, too
+    forget_peak()
+    began = time.perf_counter()
 
     # 1. Play: this process's share of the tasks, all episodes at once.
     tasks = trainer.curriculum(trainer.panel, step, count=config.tasks_per_step, seed=recipe.seed)
@@ -111,31 +130,32 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     agent = replace(trainer.agent, engine=engine, policy_version=step)
     play = play_groups(trainer.pool, agent, world.share(starts), size=config.group_size)
     groups = asyncio.run(play)
-    played = time.monotonic()
 
     # 2. Reward channels: every question of the step in one pass without gradients.
-    filled = fill_channels(
-        groups, trainer.panel, trainer.rewards, policy=policy, reference=trainer.reference
-    )
-    groups = filled.groups
-    if trainer.critic is not None:
-        groups = fill_values(groups, trainer.critic, policy)
-    scored = combine(groups, channels(recipe))
+    with meter.phase("probe"):
+        filled = fill_channels(
+            groups, trainer.panel, trainer.rewards, policy=policy, reference=trainer.reference
+        )
+        groups = filled.groups
+        if trainer.critic is not None:
+            groups = fill_values(groups, trainer.critic, policy)
 
     # 3. Credit: one advantage per turn, or per sampled token, of every valid member.
-    credited = _credit(trainer, scored)
-    groups = assign(groups, credited)
-    rewarded = time.monotonic()
+    with meter.phase("credit"):
+        scored = combine(groups, channels(recipe))
+        credited = _credit(trainer, scored)
+        groups = assign(groups, credited)
 
-    # 4. Pack: advantages spread over the sampled tokens. A group without any advantage has
-    # nothing to teach, so it is left out of the pass and of the mean.
-    kept = [group for group in groups if _is_kept(trainer, group)]
-    episodes = chain.from_iterable(group.valid for group in kept)
-    scales = clip_scales(groups, credited)
-    sequences = pack(episodes, mask_truncated=config.mask_truncated, scales=scales)
+        # 4. Pack: advantages spread over the sampled tokens. A group without any advantage has
+        # nothing to teach, so it is left out of the pass and of the mean.
+        kept = [group for group in groups if _is_kept(trainer, group)]
+        episodes = chain.from_iterable(group.valid for group in kept)
+        scales = clip_scales(groups, credited)
+        sequences = pack(episodes, mask_truncated=config.mask_truncated, scales=scales)
     # Means are over the whole step on all processes: what a token counts does not depend on
     # where it was packed.
-    wholes = Sequences.of(sequences, trainer.loss, policy=policy, world=world)
+    with meter.phase("forward"):
+        wholes = Sequences.of(sequences, trainer.loss, policy=policy, world=world)
     num_tokens = wholes.counts.num_tokens
 
     # 5. Update: gradients summed over micro-batches and processes, one optimizer step.
@@ -145,22 +165,25 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         loss=trainer.loss,
         kl=config.kl,
         budget=config.micro_batch_tokens,
+        max_importance=config.max_importance,
+        meter=meter,
     )
     sums = accumulate(updater, sequences, wholes)
     critic_metrics: dict[str, float] = {}
     # Without a step of the optimizer its gradient would lie there until the next one.
     if trainer.critic is not None and num_tokens:
-        critic_metrics = add_gradients(
-            groups,
-            credited,
-            critic=trainer.critic,
-            policy=policy,
-            budget=config.micro_batch_tokens,
-            world=world,
-        )
+        with meter.phase("backward"):
+            critic_metrics = add_gradients(
+                groups,
+                credited,
+                critic=trainer.critic,
+                policy=policy,
+                budget=config.micro_batch_tokens,
+                world=world,
+            )
     # Without a trained token the optimizer's momentum alone would move the weights.
-    grad_norm = _step_optimizer(trainer, step) if num_tokens else 0.0
-    updated = time.monotonic()
+    with meter.phase("optimizer"):
+        grad_norm = _step_optimizer(trainer, step) if num_tokens else 0.0
 
     # 6. Report: groups and numbers of all processes, on the leading one.
     part = StepPart(
@@ -172,15 +195,12 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         num_reencoded=count_reencoded(sequences, engine.sampled),
     )
     parts = world.gather(part)
-    metrics = {
-        "grad_norm": grad_norm,
-        **critic_metrics,
-        "tokens/trained": num_tokens,
-        "seconds/rollout": played - began,
-        "seconds/credit": rewarded - played,
-        "seconds/update": updated - rewarded,
-    }
-    return _collect(parts, metrics)
+    result = _collect(
+        parts, {"grad_norm": grad_norm, **critic_metrics, "tokens/trained": num_tokens}
+    )
+    if world.leads:
+        result.metrics.update(measure(meter.read(), result, time.perf_counter() - began))
+    return result
 
 
 def _credit(trainer: Trainer, scored: Sequence[ScoredGroup]) -> Credited:
@@ -245,6 +265,26 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
     trainer.optimizer.zero_grad()
     trainer.refresh_engine()
     return float(norm)
+
+
+def measure(found: Reading, result: StepResult, seconds: float) -> dict[str, float]:
+    """What a step took, in the leading process; tokens and turns are those of all processes.
+
+    Args:
+        seconds: the step's, on the wall.
+    """
+    spent = {name: found.seconds.get(name, 0.0) for name in PHASES}
+    spent["other"] = seconds - sum(spent.values())
+    turns = sum(len(e.turns) for group in result.groups for e in group.episodes)
+    return {
+        **{f"seconds/{name}": value for name, value in spent.items()},
+        "tokens/prefilled": float(found.counts.get("tokens/prefilled", 0)),
+        "tokens/reread": float(found.counts.get("tokens/reread", 0)),
+        "episodes/evicted": float(found.counts.get("evictions", 0)),
+        "speed/tokens_per_s": result.metrics["tokens/sampled"] / seconds,
+        "speed/turns_per_s": turns / seconds,
+        **peaks(),
+    }
 
 
 def _collect(parts: Sequence[StepPart], metrics: dict[str, float]) -> StepResult:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import torch
 
 from agentgym.errors import AgentGymError
+from agentgym.meter import Meter
 from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.loss import Entries, Loss, kl_to_reference
 from agentgym.trainers.pack import TrainSequence
@@ -40,6 +41,9 @@ class Updater:
     """Weight of the KL penalty."""
     budget: int
     """Tokens of a micro-batch."""
+    max_importance: float = 1.0
+    """No token's loss is multiplied by more; see `TrainSequence.importance`."""
+    meter: Meter = field(default_factory=Meter)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,14 +149,16 @@ def _add(
     sums: Sums,
 ) -> None:
     """Add a micro-batch's gradient, and its numbers to the sums."""
-    entries = _entries(updater, batch, sequences, wholes)
-    losses_E = updater.loss(entries)
-    if entries.ref_logprobs_E is not None:
-        kl_E = kl_to_reference(entries)
-        losses_E = losses_E + updater.kl * kl_E
-        sums.kl += float(kl_E.sum().detach())
-    loss = (entries.weights_E * losses_E).sum()
-    loss.backward()
+    with updater.meter.phase("forward"):
+        entries = _entries(updater, batch, sequences, wholes)
+        losses_E = updater.loss(entries)
+        if entries.ref_logprobs_E is not None:
+            kl_E = kl_to_reference(entries)
+            losses_E = losses_E + updater.kl * kl_E
+            sums.kl += float(kl_E.sum().detach())
+        loss = (entries.weights_E * losses_E).sum()
+    with updater.meter.phase("backward"):
+        loss.backward()
     sums.loss += float(loss.detach())
     logprobs_E = entries.logprobs_E.detach()
     sums.entropy -= float(logprobs_E.sum())
@@ -185,12 +191,17 @@ def _entries(
     if updater.reference is not None:
         with torch.no_grad():
             reference = updater.reference.run(batch)
+    weights = wholes.flat(wholes.weights, sequences).to(device)
+    if any(sequence.importance is not None for sequence in sequences):
+        # Cut from above, as few tokens of large weight would be most of the gradient.
+        importance = [s.importance or (1.0,) * len(s.trained) for s in sequences]
+        weights = weights * flat(importance).clamp(max=updater.max_importance)
     return Entries(
         logprobs_E=updater.policy.run(batch),
         old_logprobs_E=flat([sequence.old_logprobs for sequence in sequences]),
         ref_logprobs_E=reference,
         advantages_E=flat([sequence.advantages for sequence in sequences]),
-        weights_E=wholes.flat(wholes.weights, sequences).to(device),
+        weights_E=weights,
         turns_E=torch.tensor([number[turn] for turn in turns], device=device),
         clip_scales_E=scales,
         log_ratios_E=log_ratios,

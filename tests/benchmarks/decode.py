@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from agentgym.engine import Request
+from agentgym.engine import Request, Sampler
 from agentgym.trainers import tiny
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
@@ -49,7 +49,7 @@ def ask(row: int, ids: list[int], *, turn: int, max_tokens: int) -> Request:
         messages=(),
         seed=row,
         max_tokens=max_tokens,
-        temperature=0.0,
+        sampler=Sampler(temperature=0),
     )
 
 

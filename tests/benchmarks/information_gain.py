@@ -27,6 +27,7 @@ from agentgym.trainers import tiny, train
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import answer, state_ids
 from agentgym.trainers.rewards import Question, Text
+from agentgym.trainers.step import PHASES
 from agentgym.types import Episode, EpisodeId, Observation, Status, Turn
 
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
@@ -136,10 +137,12 @@ def shares() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         train("corridor", out=Path(folder) / "run", **RUN)
         rows = [row for row in store.open(Path(folder) / "run").metrics() if "step" in row]
-    spent = [[row[f"seconds/{name}"] for name in ("rollout", "credit", "update")] for row in rows]
+    spent = [{name: row[f"seconds/{name}"] for name in PHASES} for row in rows]
+    credit = [step["probe"] + step["credit"] for step in spent]
+    update = [step["forward"] + step["backward"] + step["optimizer"] for step in spent]
     return (
-        median(credit / (rollout + credit + update) for rollout, credit, update in spent),
-        median(credit / update for _, credit, update in spent),
+        median(part / sum(step.values()) for part, step in zip(credit, spent, strict=True)),
+        median(part / of for part, of in zip(credit, update, strict=True)),
     )
 
 

@@ -29,11 +29,16 @@ from agentgym import store
 from agentgym.trainers import train
 from agentgym.trainers.config import resolve
 from agentgym.trainers.evaluate import interval
+from agentgym.trainers.step import PHASES
 from agentgym.types import Group
 
 SEEDS = (1, 2, 3)
-RL = ("rollout", "credit", "update")
-"""The phases of a train step."""
+RL = {
+    "rollout": ("render", "prefill", "decode", "environment"),
+    "credit": ("probe", "credit"),
+    "update": ("forward", "backward", "optimizer"),
+}
+"""The parts of a train step, by the phases that it is measured by."""
 CONTROL, SAME = "more imitation", "more imitation, same demonstrations"
 
 
@@ -93,7 +98,7 @@ def run(study: Study, out: Path, *, samples: int) -> dict[str, list[Path]]:
             folder = out / f"{arm}-{seed}"
             scheme = {"title": f"Study: {arm}", "credit": {"name": arm}, "warm_start": None}
             seconds = play(folder, recipe, **common, **begin, **scheme)["seconds"]
-            spent.append(sum(seconds[name] for name in RL))
+            spent.append(sum(seconds[name] for name in PHASES))
             runs[arm].append(folder)
         if updates is None:  # every seed does the same
             share = float(np.mean(spent)) / warm["seconds"]["warm_start"]
@@ -133,7 +138,9 @@ def read(folder: Path) -> Run:
             count.update(signals(group))
     steps = [row for row in run.metrics() if "step" in row]
     per_step = {
-        name: float(np.mean([row[f"seconds/{name}"] for row in steps])) for name in RL if steps
+        part: float(np.mean([sum(row[f"seconds/{name}"] for name in names) for row in steps]))
+        for part, names in RL.items()
+        if steps
     }
     if count["all"]:
         per_step["without_signal"] = count["without_signal"] / count["all"]

@@ -233,9 +233,11 @@ def test_train_without_a_recipe_lists_them(capsys: pytest.CaptureFixture[str]) -
 def test_the_printed_configuration_is_the_recipe(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call("train", "corridor", "--train.steps", "3", "--print-config") == 0
+    changes = ("--train.steps", "3", "--sampler.stop", "['#']")
+    assert call("train", "corridor", *changes, "--print-config") == 0
     printed = capsys.readouterr().out
     assert yaml.safe_load(printed)["train"]["steps"] == 3
+    assert yaml.safe_load(printed)["sampler"]["stop"] == ["#"]
     path = tmp_path / "again.yaml"
     path.write_text(printed)
     assert call("train", str(path), "--print-config") == 0

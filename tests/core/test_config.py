@@ -106,6 +106,15 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "list": (("--train.betas", "[0.9, x]"), "'train.betas.1' is 'x': "),
     "short list": (("--train.betas", "[0.9]"), "'train.betas.1' is missing"),
+    "sampler": (("--sampler.top_p", "0"), "'sampler.top_p' is 0: Input should be greater than 0"),
+    "temperature": (
+        ("--sampler.temperature", "0.01"),
+        "'sampler.temperature' is 0.01: Input should be 0, or: .*greater than or equal to 0.05",
+    ),
+    "key of a sampler": (
+        ("--sampler.topp", "0.9"),
+        "unknown key 'sampler.topp'; did you mean 'sampler.top_p'?",
+    ),
     "section as value": (("--train", "5"), "'train' is 5: "),
     "width": (("--model.hidden", "20"), "'model.hidden' is 20: Input should be a multiple of 8"),
     "seed": (("--seed", "-1"), "'seed' is -1: "),
@@ -184,6 +193,10 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "group of one": (
         ("--train.group_size", "1"),
         "train.group_size is 1, but credit scheme salt compares the episodes of a group, and one",
+    ),
+    "greedy training": (
+        ("--sampler.temperature", "0"),
+        "sampler.temperature is 0, so that all episodes of a group would be the same one; set it",
     ),
     "warm start without an expert": (
         ("--env.id", "faulty_env:FaultyEnv"),

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import torch
 from tiny_models import tiny_policy, tiny_tokenizer
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from agentgym.engine import Engine, Generation, Request
+from agentgym.engine import Engine, Generation, Request, Sampler
 from agentgym.errors import EngineError, UsageError
+from agentgym.meter import Meter
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.policy import Policy
@@ -42,7 +43,7 @@ def ask(
         messages=(),
         seed=1000 * number + turn,
         max_tokens=max_tokens,
-        temperature=temperature,
+        sampler=Sampler(temperature=temperature),
     )
 
 
@@ -188,6 +189,45 @@ def test_each_token_is_read_once_and_no_episode_waits_for_another() -> None:
     ends = [len(one.prompts[-1]) + len(one.generations[-1].ids) for one in played.values()]
     assert sum(sizes) == sum(ends) - len(ends)
     assert len(sizes) == most_spoken(played)
+
+
+@pytest.mark.parametrize("kv_tokens", [256, 700])
+def test_a_small_pool_makes_episodes_read_again_and_say_the_same(kv_tokens: int) -> None:
+    policy = tiny_policy()
+    with forward_sizes(policy) as sizes:
+        free = play_all(LocalEngine(policy), turns=7)
+    meter = Meter()
+    with forward_sizes(policy) as sizes_tight:
+        tight = play_all(LocalEngine(policy, kv_tokens=kv_tokens, meter=meter), turns=7)
+    assert said(tight) == said(free)
+    assert max_gap(tight, free) < 1e-4
+    counts = meter.read().counts
+    assert counts["evictions"] > 3
+    assert counts["tokens/reread"] == sum(sizes_tight) - sum(sizes) > 0
+
+
+def test_an_episode_that_is_with_its_environment_gives_way_to_one_that_waits() -> None:
+    policy = tiny_policy()
+    meter = Meter()
+    engine = LocalEngine(policy, max_episodes=1, meter=meter)
+
+    async def alternate() -> list[Generation]:
+        made = []
+        for turn in range(2):
+            for number in (1, 2):
+                made.append(await engine.generate(ask(number, range(10 + turn), turn=turn)))
+        return made
+
+    naive = NaiveEngine(policy)
+    requests = [ask(number, range(10 + turn), turn=turn) for turn in (0, 1) for number in (1, 2)]
+    made = asyncio.run(alternate())
+    assert [g.ids for g in made] == [asyncio.run(naive.generate(r)).ids for r in requests]
+    assert meter.read().counts["evictions"] == 3
+
+
+def test_a_pool_that_cannot_hold_one_episode_is_refused() -> None:
+    with pytest.raises(UsageError, match="255 tokens are fewer than one episode may have, 256"):
+        LocalEngine(tiny_policy(), kv_tokens=255)
 
 
 def test_callers_with_a_deadline_are_batched_all_the_same() -> None:
@@ -358,7 +398,7 @@ def test_releasing_an_unknown_episode_changes_nothing() -> None:
 
 def test_temperatures_may_differ_within_a_batch() -> None:
     policy = tiny_policy()
-    requests = [replace(ask(n, range(n + 1)), temperature=n % 3 / 2) for n in range(9)]
+    requests = [ask(n, range(n + 1), temperature=n % 3 / 2) for n in range(9)]
 
     async def together(engine: Engine) -> list[Generation]:
         return await asyncio.gather(*(engine.generate(request) for request in requests))

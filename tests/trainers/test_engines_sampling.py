@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
-from agentgym.trainers.engines.sampling import sample, uniforms
+from agentgym.engine import Sampler
+from agentgym.trainers.engines.sampling import Drawn, sample, uniforms
 from oracles import splitmix
+
+
+def warm(logits: torch.Tensor, temperatures: Sequence[float]) -> Drawn:
+    """One token for each row."""
+    return sample(
+        logits,
+        seeds=range(len(temperatures)),
+        indices=[0] * len(temperatures),
+        samplers=[Sampler(temperature=t) for t in temperatures],
+    )
 
 
 def test_the_oracle_gives_the_published_outputs_of_splitmix64() -> None:
@@ -41,12 +54,7 @@ def test_draws_follow_the_softmax_at_their_temperature() -> None:
     count = 20_000
     logits = torch.tensor([0.0, 1.0, 2.0, -1.0])
     for temperature in (0.5, 1.0, 2.0):
-        ids, _ = sample(
-            logits.expand(count, -1),
-            seeds=range(count),
-            indices=[0] * count,
-            temperatures=[temperature] * count,
-        )
+        ids = warm(logits.expand(count, -1), [temperature] * count).ids
         shares = torch.bincount(torch.tensor(ids), minlength=4) / count
         expected = (logits / temperature).softmax(-1)
         # 5 standard deviations of the widest share: sqrt(0.25 / 20000) = 0.0035.
@@ -55,17 +63,15 @@ def test_draws_follow_the_softmax_at_their_temperature() -> None:
 
 def test_logprobs_are_those_of_temperature_one() -> None:
     logits = torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
-    ids, logprobs = sample(
-        logits, seeds=range(6), indices=[0] * 6, temperatures=[0.0, 0.3, 0.7, 1.0, 2.0, 5.0]
-    )
-    expected = logits.log_softmax(-1)[range(6), ids]
-    assert logprobs == expected.tolist()
+    drawn = warm(logits, [0.0, 0.3, 0.7, 1.0, 2.0, 5.0])
+    expected = logits.log_softmax(-1)[range(6), drawn.ids]
+    assert drawn.logprobs == expected.tolist()
 
 
 def test_temperature_zero_is_greedy_beside_sampled_rows() -> None:
     logits = torch.randn(4, 50, generator=torch.Generator().manual_seed(1))
-    mixed, _ = sample(logits, seeds=range(4), indices=[0] * 4, temperatures=[0.0, 9.0, 0.0, 9.0])
-    greedy, _ = sample(logits, seeds=range(4), indices=[0] * 4, temperatures=[0.0] * 4)
+    mixed = warm(logits, [0.0, 9.0, 0.0, 9.0]).ids
+    greedy = warm(logits, [0.0] * 4).ids
     assert greedy == logits.argmax(-1).tolist()
     assert mixed[::2] == greedy[::2]
     assert mixed[1::2] != greedy[1::2]
@@ -74,5 +80,4 @@ def test_temperature_zero_is_greedy_beside_sampled_rows() -> None:
 def test_tokens_of_probability_zero_are_never_drawn() -> None:
     count = 5_000
     logits = torch.tensor([-torch.inf, 0.0, -torch.inf, 0.0, -torch.inf]).expand(count, -1)
-    ids, _ = sample(logits, seeds=range(count), indices=[0] * count, temperatures=[1.0] * count)
-    assert set(ids) == {1, 3}
+    assert set(warm(logits, [1.0] * count).ids) == {1, 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -45,6 +46,20 @@ def test_every_sampled_token_gets_its_turns_advantage_and_no_other_token_any() -
         old_logprobs=(-10.0, -11.0, -12.0, -13.0, -14.0, -15.0),
         advantages=(0.5, 0.5, -1.0, -1.0, -1.0, 2.0),
     )
+
+
+def test_a_token_counts_by_how_much_likelier_the_model_had_made_it_than_the_sampler() -> None:
+    plain = spoken([1], [2])
+    # A model with p = 0.5, 0.3, 0.2. Top-p of 0.7 keeps 0.8, so the first token is drawn with
+    # probability 0.5 / 0.8: p / that is 0.8.
+    cut = replace(spoken([1], [7]), logprobs=(math.log(0.5),), kept=(0.8,))
+    # Temperature 0.5 squares: 0.25, 0.09, 0.04 of 0.38. The last is drawn with 0.04 / 0.38,
+    # and 0.2 / that is 1.9.
+    cold = replace(spoken([1], [8]), logprobs=(math.log(0.2),), kept=(0.38,), temperature=0.5)
+    (sequence,) = pack([credited_episode([plain, cut, cold], [1.0, 1.0, 1.0])], mask_truncated=True)
+    assert sequence.importance == pytest.approx((1.0, 0.8, 1.9))
+    (sequence,) = pack([credited_episode([plain], [1.0])], mask_truncated=True)
+    assert sequence.importance is None
 
 
 @pytest.mark.parametrize(("mask_truncated", "trained"), [(True, (1, 5)), (False, (1, 3, 5))])

@@ -60,9 +60,11 @@ STEP_ROW: dict[str, Any] = {
     "status/failure": 8.0,
     "status/infra_error": 0.0,
     "status/score_error": 0.0,
-    "seconds/rollout": 2.0,
+    "seconds/decode": 2.0,
     "seconds/credit": 0.5,
-    "seconds/update": 1.5,
+    "seconds/backward": 1.5,
+    "speed/tokens_per_s": 50.0,
+    "speed/turns_per_s": 7.5,
 }
 WARM_START: dict[str, Any] = {
     "phase": "warm_start",
@@ -83,6 +85,7 @@ ROWS: tuple[dict[str, Any], ...] = (
     {"phase": "seconds", "warm_start": 7.0},
     {"phase": "eval", "at": 0, "sampled": 0.25, "greedy": 0.5, "seconds": 3.0},
     *({"step": step, **STEP_ROW} for step in range(4)),
+    {"phase": "save", "at": 4, "seconds": 0.25},
     {"phase": "eval", "at": 4, "sampled": 0.75, "greedy": 0.5, "seconds": 3.5},
     {"phase": "memory", "peak_rss_gb": 1.25},
     {"phase": "end", "unix_seconds": 1100.0},
@@ -136,9 +139,10 @@ def test_the_report_holds_what_is_promised_and_is_stored_as_it_is(tmp_path: Path
         assert content["greedy"][part]["n"] == 6
     assert content["before"]["num_errors"] == 1
     assert content["seconds"] == {
-        "warm_start": 7.0, "evaluation": 6.5, "rollout": 8.0, "credit": 2.0, "update": 6.0,
-        "total": 100.0,
+        "warm_start": 7.0, "evaluation": 6.5, "decode": 8.0, "credit": 2.0, "backward": 6.0,
+        "save": 0.25, "total": 100.0,
     }  # fmt: skip
+    assert content["speed"] == {"tokens_per_s": 50.0, "turns_per_s": 7.5}
     assert content["peak_rss_gb"] == 1.25
     assert content["fidelity"]["tokens_reencoded"] == 0
     assert content["warm_start"]["demonstrations"] == 94
@@ -257,8 +261,8 @@ def test_the_total_counts_a_killed_part_up_to_what_was_kept_of_it() -> None:
     """Two steps noted at 5 s and 9 s, a kill, an hour of nothing, and 20 s to the end."""
     killed: list[dict[str, Any]] = [
         {"phase": "begin", "unix_seconds": 100.0},
-        {"step": 0, "seconds/rollout": 4.0, "unix_seconds": 105.0},
-        {"step": 1, "seconds/rollout": 3.0, "unix_seconds": 109.0},
+        {"step": 0, "seconds/decode": 4.0, "unix_seconds": 105.0},
+        {"step": 1, "seconds/decode": 3.0, "unix_seconds": 109.0},
     ]
     resumed: list[dict[str, Any]] = [
         {"phase": "begin", "unix_seconds": 3700.0},
@@ -267,7 +271,7 @@ def test_the_total_counts_a_killed_part_up_to_what_was_kept_of_it() -> None:
         {"phase": "end", "unix_seconds": 3720.0},
     ]
     found = report.seconds([*killed, *resumed])
-    assert found == {"rollout": 7.0, "control": 3.0, "total": 9.0 + 20.0}
+    assert found == {"decode": 7.0, "control": 3.0, "total": 9.0 + 20.0}
 
 
 def fidelity_of(**changes: Any) -> Fidelity:

@@ -60,8 +60,9 @@ def timeless(episode: Episode) -> Episode:
 
 
 def lasting(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of metrics without its seconds and its memory."""
-    return {n: value for n, value in row.items() if "seconds" not in n and n != "peak_rss_gb"}
+    """A row of metrics without what the clock and the memory of a process decide."""
+    times = ("seconds", "speed/", "peak_rss_gb")
+    return {n: value for n, value in row.items() if not any(part in n for part in times)}
 
 
 def content(folder: Path) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def content(folder: Path) -> dict[str, Any]:
         "report": {
             name: value
             for name, value in run.report().items()
-            if name not in ("seconds", "peak_rss_gb")
+            if name not in ("seconds", "speed", "peak_rss_gb")
         },
     }
 

@@ -24,6 +24,7 @@ from agentgym.trainers.config import Recipe
 from agentgym.trainers.fidelity import FidelityError
 from agentgym.trainers.lost import NoEpisodeError
 from agentgym.trainers.run import RunResult
+from agentgym.trainers.step import PHASES
 from agentgym.types import Episode, Status
 
 SHORT: dict[str, Any] = {
@@ -104,6 +105,15 @@ def test_metrics_have_a_row_a_step_and_the_report_is_their_sum(finished: RunResu
     steps = [row for row in rows if "step" in row]
     assert [row["step"] for row in steps] == [0, 1]
     assert [row["at"] for row in rows if row.get("phase") == "eval"] == [0, 1, 2]
+    for row in steps:
+        spent = {name: row[f"seconds/{name}"] for name in (*PHASES, "save")}
+        assert all(seconds >= 0 for seconds in spent.values())
+        # Corridor's steps take microseconds; here they are as much as all other small things.
+        assert spent["other"] <= 0.1 * sum(spent.values())
+        assert min(spent[name] for name in ("decode", "environment", "backward", "save")) > 0
+        assert 0 < row["speed/turns_per_s"] <= row["speed/tokens_per_s"]
+        assert row["memory/peak_rss_gb"] > 0.1
+        assert row["tokens/reread"] == row["episodes/evicted"] == 0
     report = finished.report
     assert report is not None
     assert report["panel"]["hash"] == PANEL.hash

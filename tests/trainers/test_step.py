@@ -26,6 +26,7 @@ from agentgym.trainers.step import DivergedError, StepResult, Trainer, train_ste
 from agentgym.types import Episode, EpisodeId, Group, Observation
 from oracles.outcome import grpo_sample
 from oracles.salt import Rollout, Step, salt
+from oracles.truncation import nucleus
 
 
 def oracle_advantages(group: Group) -> list[list[float]]:
@@ -49,8 +50,8 @@ def oracle_advantages(group: Group) -> list[list[float]]:
     return salt(rollouts, grpo_sample(scores), key_window=3) if scores else []
 
 
-def token_logprobs(model: Any, episode: Episode) -> list[tuple[Tensor, float, int]]:
-    """(logprob now, logprob when sampled, turn) of every sampled token, from full logits."""
+def token_logprobs(model: Any, episode: Episode) -> list[tuple[Tensor, float, int, Tensor]]:
+    """(logprob now, logprob when sampled, turn, logprobs of all tokens) of every sampled token."""
     ids: list[int] = []
     places: list[tuple[int, float, int]] = []
     for number, turn in enumerate(episode.turns):
@@ -60,7 +61,10 @@ def token_logprobs(model: Any, episode: Episode) -> list[tuple[Tensor, float, in
                 places.append((len(ids) + offset, old, number))
         ids += turn.action_ids
     logprobs = model(input_ids=torch.tensor([ids])).logits[0].float().log_softmax(-1)
-    return [(logprobs[place - 1, ids[place]], old, number) for place, old, number in places]
+    return [
+        (logprobs[place - 1, ids[place]], old, number, logprobs[place - 1])
+        for place, old, number in places
+    ]
 
 
 def slow_gradients(
@@ -69,6 +73,7 @@ def slow_gradients(
     *,
     kl: float = 0.0,
     reference_folder: Path | None = None,
+    top_p: float = 1.0,
 ) -> tuple[list[Tensor], float, int]:
     """Gradients, mean loss and number of trained tokens, one episode and one token at a time."""
     model = Policy.load(model_folder, device="cpu").model
@@ -80,14 +85,17 @@ def slow_gradients(
             continue
         for episode, row in zip(group.valid, advantages, strict=True):
             with torch.no_grad():
-                before = [float(logprob) for logprob, _, _ in token_logprobs(reference, episode)]
-            for (logprob, old, turn), ref in zip(
+                before = [float(logprob) for logprob, *_ in token_logprobs(reference, episode)]
+            for (logprob, old, turn, whole), ref in zip(
                 token_logprobs(model, episode), before, strict=True
             ):
                 ratio = (logprob - old).exp()
                 bound = ratio.clamp(0.8, 1.2)
                 loss = -torch.minimum(ratio * row[turn], bound * row[turn])
-                losses.append(loss + kl * ((ref - logprob).exp() - (ref - logprob) - 1))
+                loss = loss + kl * ((ref - logprob).exp() - (ref - logprob) - 1)
+                probs = whole.detach().exp().tolist()
+                # The sampler divided by the mass of the nucleus, so the model's own share is it.
+                losses.append(loss * sum(probs[token] for token in nucleus(probs, top_p)))
     total = torch.stack(losses).mean()
     total.backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
@@ -113,6 +121,22 @@ def test_a_step_is_the_slow_gradient(corridor_model: Path) -> None:
     assert 0 < result.metrics["success"] < 1
     assert result.metrics["logprob_gap"] < 1e-5
     assert result.metrics["tokens/reencoded"] == 0
+
+
+def test_a_truncated_sampler_is_corrected_by_importance(corridor_model: Path) -> None:
+    trainer, result = stepped(corridor_model, sampler={"top_p": 0.9})
+    kept = [
+        mass
+        for group in result.groups
+        for episode in group.valid
+        for turn in episode.turns
+        for mass in turn.kept or ()
+    ]
+    assert len(kept) == result.metrics["tokens/sampled"]
+    assert 0.9 <= min(kept) < 0.95 < max(kept)
+    expected, loss, _ = slow_gradients(corridor_model, result.groups, top_p=0.9)
+    assert_close(gradients_of(trainer), expected)
+    assert result.metrics["loss/loss"] == pytest.approx(loss, abs=1e-6)
 
 
 def test_the_entropy_is_estimated_by_the_surprise_of_what_was_sampled(

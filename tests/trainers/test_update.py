@@ -73,6 +73,22 @@ def run(
     return [p.grad.clone() for p in policy.model.parameters() if p.grad is not None], sums
 
 
+def test_importance_multiplies_a_tokens_gradient_up_to_its_limit() -> None:
+    policy, loss = tiny_policy(), PpoLoss()
+    (sequence,) = packed(count=1)
+    size = len(sequence.trained)
+
+    def gradients(*importance: float) -> list[Tensor]:
+        weighed = replace(sequence, importance=(importance * size)[:size])
+        return run(policy, [weighed], loss=loss)[0]
+
+    plain, _ = run(policy, [sequence], loss=loss)
+    assert_same(gradients(1.0), plain)
+    assert_same(gradients(0.5), [tensor / 2 for tensor in plain])
+    # `Updater.max_importance` is 1 unless it is given.
+    assert_same(gradients(0.5, 7.0), gradients(0.5, 1.0))
+
+
 def assert_same(found: list[Tensor], expected: list[Tensor]) -> None:
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

@@ -17,10 +17,12 @@ from torch import Tensor
 
 from agentgym.engine import Generation, Request
 from agentgym.errors import AgentGymError, EngineError, UsageError, boundary
+from agentgym.meter import Meter
 from agentgym.trainers import attention
 from agentgym.trainers.engines.packed import Packed, Piece
-from agentgym.trainers.engines.sampling import sample
+from agentgym.trainers.engines.sampling import all_or_none, sample
 from agentgym.trainers.engines.slots import Slots
+from agentgym.trainers.engines.stops import completes
 from agentgym.trainers.policy import Policy
 from agentgym.types import EpisodeId, Finish
 
@@ -43,6 +45,7 @@ class _Job:
     tokens: list[int]
     """The request's, then the sampled ones."""
     logprobs: list[float] = field(default_factory=list)
+    kept: list[float | None] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -52,7 +55,7 @@ class _Row:
     slot: int
     tokens: list[int] = field(default_factory=list)
     length: int = 0
-    """How many of `tokens` are in the slot."""
+    """How many of `tokens` are in the slot, or were in it when the episode lost it."""
 
 
 class LocalEngine:
@@ -65,6 +68,8 @@ class LocalEngine:
         context: int | None = None,
         max_episodes: int = 256,
         max_step_tokens: int = MAX_STEP_TOKENS,
+        kv_tokens: int | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Generate with this policy.
 
@@ -72,9 +77,12 @@ class LocalEngine:
             context: the longest sequence in tokens; None is what the model was made for.
             max_episodes: so many are kept at once; others wait, in order, for a release.
             max_step_tokens: see `MAX_STEP_TOKENS`.
+            kv_tokens: see `Slots`.
+            meter: what to measure with.
 
         Raises:
-            UsageError: the architecture does not let us do its attention.
+            UsageError: the architecture does not let us do its attention, or `kv_tokens` are
+                fewer than one episode may have.
         """
         # Before it is copied: the hook is part of the model's configuration.
         with policy.arithmetic():
@@ -89,9 +97,16 @@ class LocalEngine:
         self._max_episodes = max_episodes
         self._max_step_tokens = max(max_step_tokens, max_episodes)
         self._slots = Slots(
-            policy.model, dtype=policy.dtype, max_slots=max_episodes, max_length=self._context
+            policy.model,
+            dtype=policy.dtype,
+            max_slots=max_episodes,
+            max_length=self._context,
+            max_tokens=kv_tokens,
         )
+        self._meter = meter or Meter()
         self._rows: dict[EpisodeId, _Row] = {}
+        self._lost: dict[EpisodeId, _Row] = {}
+        """Episodes that lost their slots, as they were then."""
         self._jobs: dict[EpisodeId, _Job] = {}
         self._driver: asyncio.Task[None] | None = None
         self._num_news = 0
@@ -121,14 +136,8 @@ class LocalEngine:
 
     def release(self, episode: EpisodeId) -> None:
         """The episode is over: free its slot. Unknown ids are ignored."""
-        gone = self._rows.pop(episode, None)
-        if gone is not None:
-            # The last slot moves into the hole: used slots stay together and are read in place.
-            last = len(self._rows)
-            for row in self._rows.values():
-                if row.slot == last:
-                    self._slots.move(last, gone.slot, length=row.length)
-                    row.slot = gone.slot
+        self._lost.pop(episode, None)
+        self._free(episode)
         if not self._rows:
             # What follows, such as an update, needs the memory more.
             self._slots.clear()
@@ -137,8 +146,21 @@ class LocalEngine:
     def reset(self) -> None:
         """Forget everything that was computed with the weights so far."""
         self._rows.clear()
+        self._lost.clear()
         self._slots.clear()
         self._reader.refresh(self._policy)
+
+    def _free(self, episode: EpisodeId) -> _Row | None:
+        """Free an episode's slot, if it has one; what was in it."""
+        gone = self._rows.pop(episode, None)
+        if gone is not None:
+            # The last slot moves into the hole: used slots stay together and are read in place.
+            last = len(self._rows)
+            for row in self._rows.values():
+                if row.slot == last:
+                    self._slots.move(last, gone.slot, length=row.length)
+                    row.slot = gone.slot
+        return gone
 
     def _wake(self) -> None:
         """Something changed: see to it that waiting requests are served."""
@@ -149,13 +171,29 @@ class LocalEngine:
     async def _drive(self) -> None:
         """Step until no request can be served; the next news starts this again."""
         await self._settle()
-        while placed := self._place():
+        while self._serve():
+            await self._settle()
+
+    def _serve(self) -> bool:
+        """One step, if any request can be served; its seconds go to prefill and decode."""
+        with self._meter.phase("step"):
+            placed = self._place()
+            pieces = self._cut([row for _, row in placed])
             try:
                 with boundary(EngineError, "local engine"):
-                    self._step(placed)
+                    self._step(placed, pieces)
             except AgentGymError as error:
                 self._fail(str(error))
-            await self._settle()
+        # A step that does both is divided by tokens.
+        num_decoded = sum(
+            len(piece.ids) == 1 and piece.start >= len(job.request.ids)
+            for piece, (job, _) in zip(pieces, placed, strict=True)
+        )
+        num_prefilled = sum(len(piece.ids) for piece in pieces) - num_decoded
+        self._meter.count("tokens/prefilled", num_prefilled)
+        if placed:
+            self._meter.split("step", {"prefill": num_prefilled, "decode": num_decoded})
+        return bool(placed)
 
     async def _settle(self) -> None:
         """Let everything else in the event loop run until it has nothing new to say."""
@@ -166,29 +204,61 @@ class LocalEngine:
             quiet = quiet + 1 if self._num_news == seen else 0
 
     def _place(self) -> list[tuple[_Job, _Row]]:
-        """The requests that have a slot, ordered by episode; new ones take what is free."""
-        placed = []
-        for episode in sorted(self._jobs, key=_order):
-            job = self._jobs[episode]
-            row = self._rows.get(episode)
-            if row is None:
-                if len(self._rows) == self._max_episodes:
-                    continue
-                row = self._rows[episode] = _Row(slot=len(self._rows))
-            if row.tokens is not job.tokens:
-                shared = _shared_prefix(row.tokens[: row.length], job.tokens)
-                # The last token is read in any case: its output is what the first draw needs.
-                row.length = min(shared, len(job.tokens) - 1)
-                row.tokens = job.tokens
-            placed.append((job, row))
-        return placed
+        """The requests that have a slot, ordered by episode."""
+        order = sorted(self._jobs, key=_order)
+        for episode in order:
+            if episode in self._rows:
+                self._rows[episode] = self._go_on(self._rows[episode], self._jobs[episode])
+        while not self._slots.fits(len(self._rows), self._longest()):
+            self._evict()
+        self._admit(order)
+        while order and not any(episode in self._rows for episode in order):
+            # All that have slots are with their environments; rather than wait for one of them.
+            self._evict()
+            self._admit(order)
+        return [(self._jobs[e], self._rows[e]) for e in order if e in self._rows]
+
+    def _longest(self) -> int:
+        """The tokens that a slot must hold."""
+        return max((len(row.tokens) for row in self._rows.values()), default=0)
+
+    def _admit(self, order: Sequence[EpisodeId]) -> None:
+        """Give slots to requests without one, as far as there are any to the end of their turns."""
+        longest = self._longest()
+        for episode in order:
+            job, slot = self._jobs[episode], len(self._rows)
+            length = max(longest, len(job.request.ids) + job.room)
+            if episode in self._rows or not self._slots.fits(slot + 1, length):
+                continue
+            lost = self._lost.pop(episode, None)
+            if lost is not None:
+                self._meter.count("tokens/reread", self._go_on(lost, job).length)
+            self._rows[episode] = _Row(slot=slot, tokens=job.tokens)
+            longest = max(longest, len(job.tokens))
+
+    def _evict(self) -> None:
+        """Take the longest episode's slot, for all others are made as long."""
+        episode = max(self._rows, key=lambda e: (len(self._rows[e].tokens), _order(e)))
+        lost = self._free(episode)
+        assert lost is not None
+        self._lost[episode] = lost
+        self._meter.count("evictions")
+
+    @staticmethod
+    def _go_on(row: _Row, job: _Job) -> _Row:
+        """The row with a job's tokens; of what is in it, what they begin with is still right."""
+        if row.tokens is job.tokens:
+            return row
+        shared = _shared_prefix(row.tokens[: row.length], job.tokens)
+        # The last token is read in any case: its output is what the first draw needs.
+        return _Row(slot=row.slot, tokens=job.tokens, length=min(shared, len(job.tokens) - 1))
 
     @torch.inference_mode()
-    def _step(self, placed: Sequence[tuple[_Job, _Row]]) -> None:
+    def _step(self, placed: Sequence[tuple[_Job, _Row]], pieces: Sequence[Piece]) -> None:
         """Read one batch of new tokens, draw where all are read, answer what is finished."""
-        pieces = self._cut([row for _, row in placed])
-        longest = max(piece.start + len(piece.ids) for piece in pieces)
-        self._slots.reserve(len(self._rows), longest)
+        if not placed:
+            return
+        self._slots.reserve(len(self._rows), self._longest())
         packed = Packed(self._slots, pieces)
         with self._reader.arithmetic():
             hidden_TH = attention.packed_forward(
@@ -203,19 +273,27 @@ class LocalEngine:
 
     def _draw(self, jobs: Sequence[_Job], hidden_BH: Tensor) -> None:
         """Sample one token for each, and answer what is finished."""
-        ids, logprobs = sample(
+        drawn = sample(
             self._reader.logits(hidden_BH),
             seeds=[job.request.seed for job in jobs],
             indices=[len(job.logprobs) for job in jobs],
-            temperatures=[job.request.temperature for job in jobs],
+            samplers=[job.request.sampler for job in jobs],
         )
-        for job, token, logprob in zip(jobs, ids, logprobs, strict=True):
+        rows = zip(jobs, drawn.ids, drawn.logprobs, drawn.kept, strict=True)
+        for job, token, logprob, kept in rows:
             job.tokens.append(token)
             job.logprobs.append(logprob)
-            if token in self._policy.end_ids:
+            job.kept.append(kept)
+            if token in self._policy.end_ids or self._is_said(job):
                 self._answer(job, "stop")
             elif len(job.logprobs) == job.room:
                 self._answer(job, "length")
+
+    def _is_said(self, job: _Job) -> bool:
+        """Whether the last token completes a stop string."""
+        stop = job.request.sampler.stop
+        sampled = job.tokens[len(job.request.ids) :] if stop else []
+        return bool(stop) and completes(sampled, stop, self._policy.decode)
 
     def _cut(self, rows: Sequence[_Row]) -> list[Piece]:
         """Each row's unread tokens; the budget beyond one each goes to the first rows."""
@@ -232,7 +310,12 @@ class LocalEngine:
         del self._jobs[job.request.episode]
         if not job.future.done():
             job.future.set_result(
-                Generation(ids=sampled, logprobs=tuple(job.logprobs), finish=finish)
+                Generation(
+                    ids=sampled,
+                    logprobs=tuple(job.logprobs),
+                    finish=finish,
+                    kept=all_or_none(job.kept),
+                )
             )
 
     def _fail(self, message: str) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from agentgym.engine import Generation, Request
 from agentgym.errors import EngineError, boundary
-from agentgym.trainers.engines.sampling import sample
+from agentgym.trainers.engines.sampling import all_or_none, sample
 from agentgym.trainers.policy import Policy
 from agentgym.types import EpisodeId
 
@@ -44,7 +51,7 @@ class NaiveEngine:
 
     def _run(self, request: Request, room: int) -> Generation:
         model: Any = self._policy.model
-        draw = _Draw(request)
+        draw, said = _Draw(request), _Said(request, self._policy)
         # A model's own generation settings (top-p, penalties) would fill what is left unsaid.
         config = GenerationConfig(
             max_new_tokens=room,
@@ -61,11 +68,15 @@ class NaiveEngine:
                 attention_mask=torch.ones_like(prompt),
                 generation_config=config,
                 logits_processor=LogitsProcessorList([draw]),
+                stopping_criteria=StoppingCriteriaList([said]),
             )
         ids = tuple(output[0, len(request.ids) :].tolist())
-        stopped = ids[-1] in self._policy.end_ids
+        stopped = ids[-1] in self._policy.end_ids or said.find(ids)
         return Generation(
-            ids=ids, logprobs=tuple(draw.logprobs), finish="stop" if stopped else "length"
+            ids=ids,
+            logprobs=tuple(draw.logprobs),
+            finish="stop" if stopped else "length",
+            kept=all_or_none(draw.kept),
         )
 
 
@@ -75,15 +86,34 @@ class _Draw(LogitsProcessor):
     def __init__(self, request: Request) -> None:
         self._request = request
         self.logprobs: list[float] = []
+        self.kept: list[float | None] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        ids, logprobs = sample(
+        drawn = sample(
             scores.float(),
             seeds=[self._request.seed],
             indices=[len(self.logprobs)],
-            temperatures=[self._request.temperature],
+            samplers=[self._request.sampler],
         )
-        self.logprobs += logprobs
+        self.logprobs += drawn.logprobs
+        self.kept += drawn.kept
         forced = torch.full_like(scores, -torch.inf)
-        forced[0, ids[0]] = 0.0
+        forced[0, drawn.ids[0]] = 0.0
         return forced
+
+
+class _Said(StoppingCriteria):
+    """Stops where a stop string stands in the text of all that was sampled."""
+
+    def __init__(self, request: Request, policy: Policy) -> None:
+        self._request = request
+        self._policy = policy
+
+    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
+        found = self.find(input_ids[0, len(self._request.ids) :].tolist())
+        return torch.tensor([found], device=input_ids.device)
+
+    def find(self, ids: Sequence[int]) -> bool:
+        """Whether one is in the text of these."""
+        text = self._policy.decode(ids)
+        return any(stop in text for stop in self._request.sampler.stop)
