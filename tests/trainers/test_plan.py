@@ -197,6 +197,7 @@ def test_smollm2s_update_takes_the_memory_that_was_planned(smollm2_folder: Path)
 
 
 SIZES = {
+    "HuggingFaceTB/SmolLM2-135M-Instruct": 134_515_008,
     "Qwen/Qwen2.5-1.5B-Instruct": 1_543_714_304,
     "Qwen/Qwen2.5-3B-Instruct": 3_085_938_688,
     "Qwen/Qwen2.5-7B-Instruct": 7_615_616_512,
