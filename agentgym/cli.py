@@ -79,6 +79,7 @@ def build_parser() -> Parser:
     _add_credit(verbs)
     _add_graph(verbs)
     _add_serve_search(verbs)
+    _add_serve_webshop(verbs)
     doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
     _add_json(doctor)
     doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
@@ -313,6 +314,26 @@ def _add_serve_search(verbs: Any) -> None:
             port=options.port,
             topk=options.topk,
             retriever=options.retriever,
+        )
+    )
+
+
+def _add_serve_webshop(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "serve-webshop",
+        help="WebShop in a browser, for people and for agents that see pages",
+        description="Serves the shop to this machine alone; every visit is its own.",
+    )
+    parser.add_argument("--split", default="gen1/test", help="whose tasks can be chosen")
+    parser.add_argument("--shop", default="small", help="small, medium, large, or a number")
+    parser.add_argument("--port", type=int, default=8766, help="0 takes a free one")
+    parser.add_argument("--no-open", action="store_true", help="open no browser")
+    parser.set_defaults(
+        run=lambda options, _: load("agentgym.envs.webshop.shopfront:serve_webshop")(
+            options.split,
+            shop=int(options.shop) if options.shop.isdecimal() else options.shop,
+            port=options.port,
+            open_browser=not options.no_open,
         )
     )
 

@@ -1,8 +1,8 @@
 """tiny: a small model, and a tokenizer that reads a text world in few tokens.
 
 A token is one entity ("mug 1"), one object name ("mug"), one word of a proper name ("Mara " and
-"Holt"), or one fixed phrase of the environment; every other text falls back to bytes, so that
-decoding is always exact.
+"Holt"), one code ("B0G3"), or one fixed phrase of the environment; every other text falls back to
+bytes, so that decoding is always exact.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ PROPER_NAME = re.compile(r"[A-Z][a-z]+(?: (?:[A-Z][a-z]+|\d+))+")
 """Capitalised words in a row, the first perhaps before a number: "Mara Holt", "May 1912"."""
 NAME_WORD = re.compile(r"[A-Z][a-z]+ ?")
 """The space belongs to the word before it, so that a word is one token whatever precedes it."""
+CODE = re.compile(r"\b[A-Z]+\d[A-Z\d]*\b")
+"""Capitals and digits, such as a product's number. All are kept: what is there to be copied must be
+a token, however rarely it occurs."""
 CUT = "\0"
 """Stands for an entity or a name while phrases are looked for; in no text of an environment."""
 WHOLE = re.compile(r".+", re.DOTALL)
@@ -46,22 +49,24 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
         texts: observations and actions of the train panel, each on its own.
         min_count: how often an entity, name or phrase must occur to get a token.
     """
-    phrases = find_phrases(list(texts), min_count=min_count)
+    texts = list(texts)
+    phrases = find_phrases(texts, min_count=min_count)
+    # Entities, codes and single words are found by their form; the longest phrase comes first.
+    by_form = re.compile(f"{ENTITY.pattern}|{CODE.pattern}|[A-Za-z]+")
+    fixed = (phrase for phrase in phrases if not by_form.fullmatch(phrase))
+    longest_first = sorted(fixed, key=lambda phrase: (-len(phrase), phrase))
+    forms = [*map(_as_form, longest_first), r"[a-z]+ \d+(?!\d)", CODE.pattern, "[A-Za-z]+"]
+    split = pre_tokenizers.Split(Regex("|".join(forms)), "isolated")
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    known = [to_bytes.pre_tokenize_str(phrase)[0][0] for phrase in phrases]
+    left = Counter(piece for text in texts for piece, _ in split.pre_tokenize_str(text))
+    words = sorted(p for p, count in left.items() if count >= min_count and p.isalpha())
+    known = [to_bytes.pre_tokenize_str(piece)[0][0] for piece in (*phrases, *words)]
     tokens = dict.fromkeys([PAD, OBS, ACT, END, *alphabet, *known])
     vocabulary = {token: number for number, token in enumerate(tokens)}
     # Merges are none: a piece is one token when the vocabulary has it whole, else its bytes.
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
-    # Entities and single words are found by their form; the longest phrase comes first.
-    fixed = (p for p in phrases if not (ENTITY.fullmatch(p) or re.fullmatch("[A-Za-z]+", p)))
-    longest_first = sorted(fixed, key=lambda phrase: (-len(phrase), phrase))
-    forms = [*map(re.escape, longest_first), r"[a-z]+ \d+(?!\d)", "[A-Za-z]+"]
-    pieces = Regex("|".join(forms))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(pieces, "isolated"), to_bytes]
-    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -72,6 +77,12 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
     )
     wrapped.chat_template = CHAT_TEMPLATE
     return wrapped
+
+
+def _as_form(phrase: str) -> str:
+    """The phrase where it neither begins nor ends within a word."""
+    begin = "(?<![A-Za-z])" if phrase[0].isalpha() else ""
+    return begin + re.escape(phrase) + ("(?![A-Za-z])" if phrase[-1].isalpha() else "")
 
 
 def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
@@ -93,7 +104,9 @@ def find_phrases(texts: Iterable[str], *, min_count: int) -> list[str]:
         for name in PROPER_NAME.findall(text):
             for word in NAME_WORD.findall(name):
                 found[word] += count
-        without_entities[PROPER_NAME.sub(CUT, ENTITY.sub(CUT, text))] += count
+        for code in CODE.findall(text):
+            found[code] += count + min_count
+        without_entities[CODE.sub(CUT, PROPER_NAME.sub(CUT, ENTITY.sub(CUT, text)))] += count
     names = {entity.partition(" ")[0] for entity, count in found.items() if count >= min_count}
     rare: Counter[str] = Counter()
     for text, count in without_entities.items():

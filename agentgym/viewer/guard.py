@@ -7,6 +7,8 @@ not come from a page of another origin.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,6 +37,15 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+FORM_HEADERS = HEADERS | {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    # Without a referrer, browsers post from the origin "null".
+    "Referrer-Policy": "same-origin",
+}
+"""For pages without a script, whose buttons post."""
 OWN_SITES = (None, "same-origin", "none")
 """Values of `Sec-Fetch-Site` for a request by our page, by the address bar, or by no browser."""
 
@@ -42,9 +53,14 @@ OWN_SITES = (None, "same-origin", "none")
 class Guard:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, *, port: int) -> None:
-        """Let in what was sent to this port of the loopback address."""
+    def __init__(self, app: ASGIApp, *, port: int, headers: Mapping[str, str] = HEADERS) -> None:
+        """Let in what was sent to this port of the loopback address.
+
+        Args:
+            headers: of every answer.
+        """
         self._app = app
+        self._headers = headers
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         if port == 80:
             self._hosts |= {"127.0.0.1", "localhost"}  # browsers leave out the default port
@@ -55,7 +71,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         refusal = self._refusal(Headers(scope=scope), path=scope["path"])

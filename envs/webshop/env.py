@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from agentgym.env import TurnEnv
 from agentgym.envs.webshop.experts import Shopper, find_insiders_action
 from agentgym.envs.webshop.goal import Goal
+from agentgym.envs.webshop.markup import markup
 from agentgym.envs.webshop.nouns import nouns
 from agentgym.envs.webshop.official import find_splits, official_panel, open_official
+from agentgym.envs.webshop.pages import Page
 from agentgym.envs.webshop.prompt import SYSTEM_PROMPT, read_action
 from agentgym.envs.webshop.reward import Grade, grade_purchase
 from agentgym.envs.webshop.session import Place, Session
@@ -18,7 +21,12 @@ from agentgym.errors import UsageError
 from agentgym.panel import Panel
 from agentgym.types import Observation, Outcome, Parsed, Task
 
-MODES = ("text", "text_rich")
+MODES: Mapping[str, Callable[[Page], str]] = {
+    "text": lambda page: page.plain,
+    "text_rich": lambda page: page.rich,
+    "html": markup,
+}
+"""How a page is written."""
 
 
 class WebShop(TurnEnv):
@@ -37,14 +45,14 @@ class WebShop(TurnEnv):
         render_mode: str | None = None,
         *,
         shop: str | int = "small",
-        mode: Literal["text", "text_rich"] = "text",
+        mode: Literal["text", "text_rich", "html"] = "text",
         show_attributes: bool = False,
     ) -> None:
         """Make the environment; the shop is opened at the first reset.
 
         Args:
             shop: of generated tasks: "small", "medium" or "large", or how many products.
-            mode: how pages are written; see `pages.Page`.
+            mode: how pages are written; see `pages.Page` and `markup`.
             show_attributes: whether products have a page with what graders look at.
 
         Raises:
@@ -53,7 +61,7 @@ class WebShop(TurnEnv):
         super().__init__(render_mode)
         if mode not in MODES:
             raise UsageError(f"mode must be one of {', '.join(MODES)}, not '{mode}'")
-        self._size, self._mode, self._show_attributes = shop, mode, show_attributes
+        self._size, self._write, self._show_attributes = shop, MODES[mode], show_attributes
         self._session: Session | None = None
         self._grade: Grade | None = None
 
@@ -147,7 +155,7 @@ class WebShop(TurnEnv):
     def _observe(self) -> Observation:
         session = self.session
         return Observation(
-            text=session.page.plain if self._mode == "text" else session.page.rich,
+            text=self._write(session.page),
             choices=tuple(f"click[{each}]" for each in session.page.clickables if each != "search"),
             state=session.state,
         )

@@ -26,6 +26,11 @@ def click(thing: str) -> str:
     return f"click[{thing.lower()}]"
 
 
+def open_(offer: Offer) -> str:
+    """The action that opens it, its number as it stands on the page: so it is easier to copy."""
+    return f"click[{offer.asin}]"
+
+
 def find_insiders_action(session: Session, goal: Goal) -> str:
     """What buys the product that the goal was made for, from wherever a session is."""
     target = goal.product
@@ -95,7 +100,7 @@ class Shopper:
         """See `Demonstrator.observe`."""
         self._turns_left -= 1
         said = read_action(action)
-        argument = said[1] if said and action in (self._seen.choices or ()) else ""
+        argument = said[1] if said and click(said[1]) in (self._seen.choices or ()) else ""
         for offer in read_offers(observation):
             self._notes.setdefault(offer.asin, Note(text=offer.title.lower()))
             self._here, self._chosen = "", set()
@@ -169,12 +174,12 @@ class Shopper:
         known = [offer for offer in fitting if self._notes[offer.asin].options is not None]
         cost = len(self._wish.options) + 2
         if new and self._turns_left > cost + (1 if known else 0):
-            return click(max(new, key=self._promise).asin)
+            return open_(max(new, key=self._promise))
         if known:
-            return click(max(known, key=lambda offer: self._worth(self._notes[offer.asin])).asin)
+            return open_(max(known, key=lambda offer: self._worth(self._notes[offer.asin])))
         if not fitting and self._turns_left > cost + 1:
             return click(NEXT)
-        return click((fitting or offers)[0].asin)
+        return open_((fitting or offers)[0])
 
     def _promise(self, offer: Offer) -> int:
         """How many of the wishes its title meets; the first of the best is opened."""
@@ -186,7 +191,9 @@ class Shopper:
         Never a purchase: that would end the episode.
         """
         right = self.act()
-        choices = [c for c in self._seen.choices or () if c not in (right, click(BUY), click(BACK))]
+        offers = {click(offer.asin): open_(offer) for offer in read_offers(self._seen)}
+        shown = [offers.get(choice, choice) for choice in self._seen.choices or ()]
+        choices = [action for action in shown if action not in (right, click(BUY), click(BACK))]
         if not choices:
             return (
                 f"search[{self._wish.noun}]" if right != f"search[{self._wish.noun}]" else "search"

@@ -20,15 +20,15 @@ SUB_PAGES = ("Description", "Features", "Reviews", "Attributes")
 
 THANKS = (
     "Thank you for shopping with us!", "Your code: ", "None",
-    " (Paste it in your MTurk interface.)", "Purchased", "asin",
+    " (Paste it in your MTurk interface.)",
 )  # fmt: skip
 EMPTY = (
     "attrs", "None", "category", "None", "query", "None", "product category", "None", "Target",
     "asin", "options", "attrs", "price upper", "instuction text", "category", "product category",
-    "query", "Goal ", "None", "Reward", "Your score (min 0.0, max 1.0)",
+    "query", "Goal ", "None", "Reward",
 )  # fmt: skip
 """What WebShop's text environment leaves blank; it tells nothing of the target."""
-END = ("Reward Details ", "None")
+SCORE, DETAILS = "Your score (min 0.0, max 1.0)", ("Reward Details ", "None")
 
 
 class Role(Enum):
@@ -52,6 +52,8 @@ class Piece:
     """Whose value it is."""
     is_chosen: bool = False
     """A value that is chosen, or a product that was visited."""
+    is_hidden: bool = False
+    """By a browser; the text modes show it."""
 
 
 @dataclass(frozen=True)
@@ -172,5 +174,7 @@ def done_page(asin: str, options: Mapping[str, str], reward: float) -> Page:
     chosen = json.dumps(dict(options), sort_keys=True)
     for char in "<>&'":  # as Flask writes JSON into a page
         chosen = chosen.replace(char, f"\\u{ord(char):04x}")
-    texts = (*THANKS, asin, "options", chosen, *EMPTY, str(reward), *END)
-    return Page([Piece(text) for text in texts])
+    purchase = ("Purchased", "asin", asin, "options", chosen)
+    hidden = [Piece(text, is_hidden=True) for text in (*purchase, *EMPTY)]
+    details = [Piece(text, is_hidden=True) for text in DETAILS]
+    return Page([*map(Piece, THANKS), *hidden, Piece(SCORE), Piece(str(reward)), *details])

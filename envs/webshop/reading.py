@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import unescape
 
 from agentgym.envs.webshop.kinds import KINDS, OPTION_VALUES
 from agentgym.envs.webshop.pages import BUY, PREVIOUS
@@ -13,6 +14,7 @@ from agentgym.types import Observation
 
 LIMIT = re.compile(r", and price lower than ([\d.]+) dollars$")
 MARKS = re.compile(r"\[(?:clicked )?button_?\]")
+BETWEEN_TAGS = re.compile(r">([^<]+)<")
 RESULTS = re.compile(r"Page \d+ \(Total results: \d+\)")
 
 
@@ -43,8 +45,10 @@ class Offer:
 
 
 def read_texts(observation: Observation) -> list[str]:
-    """The texts of a page, in either mode."""
+    """The texts of a page, in any mode."""
     text = observation.text
+    if text.startswith("<!DOCTYPE html>"):
+        return [unescape(each).strip() for each in BETWEEN_TAGS.findall(text) if each.strip()]
     if " [SEP] " in text:
         return text.split(" [SEP] ")
     return [line.strip() for line in MARKS.sub("", text).split("\n") if line.strip()]
