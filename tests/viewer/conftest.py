@@ -1,4 +1,4 @@
-"""A served run of two train steps, credited by SALT, and a browser to read it with."""
+"""One server with runs sound and broken, and a browser to read them with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from graph_groups import S1, random_groups
 from playwright.sync_api import Browser, Page, sync_playwright
 from served import serving
 from stored_runs import write_run
+from viewed_runs import write_others
 
 from agentgym.types import Group
 
@@ -23,7 +24,7 @@ def played(step: int) -> list[Group]:
 
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run's folder. Beside it lies a file that nobody may get to see."""
+    """The first run's folder. Beside it lies a file that nobody may get to see."""
     folder = tmp_path_factory.mktemp("viewer") / "run"
     write_run(folder, played)
     (folder.parent / "secret.txt").write_text("CANARY", encoding="utf-8")
@@ -32,9 +33,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def port(stored: Path) -> Iterator[int]:
-    """Where it is served."""
-    with serving(stored) as found:
+def port(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Where it is served, and the others after it."""
+    with serving(stored, *write_others(tmp_path_factory.mktemp("others"))) as found:
         yield found
 
 

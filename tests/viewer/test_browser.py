@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
-from scored import episode, turn
 from served import get, serving
-from stored_runs import by_seed, write_run
-
-from agentgym import store
+from viewed_runs import DAMAGED, EMPTY, FAILED, PICTURED
 
 pytestmark = pytest.mark.browser
 
@@ -24,12 +21,13 @@ VIEWS = {
     "side": f"{S1}?member=1&turn=2",
     "turn": f"{S1}?view=turn&member=1&turn=2",
     "graph": f"{S1}?view=graph&member=1&turn=2",
+    "shop": f"#/{PICTURED}/eval-000000/1?view=turn&turn=4",
 }
 
 
-def visit(page: Page, port: int, where: str, ready: str) -> None:
+def visit(page: Page, port: int, where: str, ready: str | None = None) -> None:
     page.goto(f"http://127.0.0.1:{port}/{where}")
-    page.locator(f"[data-ready={ready}]").wait_for()
+    page.locator(f"[data-ready={ready}]" if ready else "[data-ready]").wait_for()
 
 
 def query(page: Page, key: str) -> str | None:
@@ -171,26 +169,68 @@ def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> No
     expect(tokens.locator(".unsampled span")).to_have_attribute("title", "id 1, not sampled")
 
 
-def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, tmp_path: Path) -> None:
-    write_run(tmp_path, by_seed)
-    path = tmp_path / "episodes" / "step-000000.parquet"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with serving(tmp_path) as port:
-        visit(page, port, "#/0", "episodes")
-        expect(page.get_by_role("alert")).to_contain_text("episodes/step-000000.parquet")
-        expect(page.locator(".row.cursor")).to_contain_text("step-000001")
-        page.goto(f"http://127.0.0.1:{port}/#/0/step-000000/0")
-        expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
-        visit(page, port, S1, "side")
-        expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
+def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> None:
+    visit(page, port, f"#/{PICTURED}/eval-000000/0?view=turn&turn=3", "turn")
+    house = page.get_by_label("House")
+    expect(house).to_contain_text("at sidetable 2, holding vase 1 · to examine the vase")
+    expect(house.locator(".here")).to_contain_text("desklamp 2, desklamp 1")
+    expect(house.locator("li", has_text="shelf 1")).to_have_text("shelf 1 laptop 2, laptop 1")
+    expect(house.locator("li", has_text="safe 1")).to_have_class("unseen")
+    press(page, "ArrowRight")
+    expect(house.locator(".here")).to_contain_text("on desklamp 2")
 
 
-def test_a_run_without_episodes_says_so(page: Page, tmp_path: Path) -> None:
-    with serving(tmp_path) as port:
-        visit(page, port, "#/0", "episodes")
-        expect(page.locator(".empty")).to_contain_text("This run has no episodes yet")
-        page.goto(f"http://127.0.0.1:{port}/#/7")
-        expect(page.locator(".waiting")).to_have_text("There is no run 7; open: 1.")
+def test_the_shop_is_a_page_with_what_was_clicked(page: Page, port: int) -> None:
+    visit(page, port, f"#/{PICTURED}/eval-000000/1?view=turn&turn=2", "turn")
+    saw = page.get_by_label("Saw")
+    expect(saw.locator(".clicked")).to_have_text("B09LGPDXN4 clicked")
+    expect(saw.locator("p", has=page.locator(".clicked"))).to_contain_text("$31.95 to $34.95")
+    press(page, "ArrowRight", "ArrowRight")
+    expect(saw.locator(".clicked")).to_have_text("x-large clicked")
+    chosen = page.get_by_label("Came back").locator(".click", has_text="chosen")
+    expect(chosen).to_have_text(["khaki chosen", "x-large chosen"])
+
+
+def test_search_shows_hits_and_the_words_that_found_them(page: Page, port: int) -> None:
+    visit(page, port, f"#/{PICTURED}/eval-000000/2?view=turn&turn=2", "turn")
+    hits = page.get_by_label("Came back")
+    expect(hits.locator(".query")).to_contain_text("Endless Marathon")
+    expect(hits.locator("li")).to_have_count(3)
+    expect(hits.locator("li").nth(2).locator("b")).to_have_text(["Endless", "Endless", "Marathon"])
+    press(page, "End")
+    expect(hits).to_have_text("Came backAnswered.")
+
+
+def test_a_shell_is_a_terminal_beside_its_picture(page: Page, port: int) -> None:
+    visit(page, port, f"#/{PICTURED}/eval-000000/3?view=turn&turn=2", "turn")
+    commands = page.get_by_label("Terminal").locator(".command")
+    expect(commands).to_have_text(["$ cat note", "> submit dusk"])
+    image = page.get_by_label("Came back").locator("img")
+    assert image.evaluate("async e => { await e.decode(); return e.naturalWidth }") == 8
+
+
+def test_a_diff_is_shown_as_one_wherever_it_stands(page: Page, port: int) -> None:
+    visit(page, port, f"#/{PICTURED}/eval-000000/4?view=turn&turn=1", "turn")
+    expect(page.locator(".diff .removed")).to_have_text("-    return 1")
+    expect(page.locator(".diff .added")).to_have_text("+    return 2")
+    expect(page.get_by_label("Saw")).to_have_text("Sawa file")
+
+
+def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, port: int) -> None:
+    visit(page, port, f"#/{DAMAGED}", "episodes")
+    expect(page.get_by_role("alert")).to_contain_text("episodes/step-000000.parquet")
+    expect(page.locator(".row.cursor")).to_contain_text("step-000001")
+    page.goto(f"http://127.0.0.1:{port}/#/{DAMAGED}/step-000000/0")
+    expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
+    visit(page, port, f"#/{DAMAGED}/step-000001/0", "side")
+    expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
+
+
+def test_a_run_without_episodes_says_so(page: Page, port: int) -> None:
+    visit(page, port, f"#/{EMPTY}", "episodes")
+    expect(page.locator(".empty")).to_contain_text("This run has no episodes yet")
+    page.goto(f"http://127.0.0.1:{port}/#/7")
+    expect(page.locator(".waiting")).to_have_text("There is no run 7; open: 5.")
 
 
 def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
@@ -200,13 +240,10 @@ def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
     expect(page.get_by_role("alert")).to_contain_text("is 'agentgym view' still running?")
 
 
-def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, tmp_path: Path) -> None:
-    failed = episode([turn("go", "a")], None)
-    store.write_episodes(tmp_path / "episodes" / "step-000000.parquet", [failed])
-    with serving(tmp_path) as port:
-        visit(page, port, "#/0/step-000000/0?view=turn", "turn")
-        expect(page.locator(".note").first).to_contain_text("not trained on")
-        expect(page.locator(".tick")).to_contain_text("Not recomputed: no recipe in")
+def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, port: int) -> None:
+    visit(page, port, f"#/{FAILED}/step-000000/0?view=turn", "turn")
+    expect(page.locator(".note").first).to_contain_text("not trained on")
+    expect(page.locator(".tick")).to_contain_text("Not recomputed: no recipe in")
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -214,22 +251,23 @@ def test_a_phone_shows_every_view_without_scrolling_sideways(
     page: Page, port: int, name: str
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, port, VIEWS[name], name)
+    visit(page, port, VIEWS[name])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", VIEWS)
-def test_axe_finds_nothing_serious(page: Page, port: int, name: str, scheme: Any) -> None:
+def test_axe_finds_nothing_serious(page: Page, port: int, name: str) -> None:
     if not AXE.is_file():
         pytest.skip("no axe-core in .cache/axe; `make test` fetches it")
-    page.emulate_media(color_scheme=scheme)
-    visit(page, port, VIEWS[name], name)
+    visit(page, port, VIEWS[name])
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run().then(result => result.violations)")
-    serious = [
-        (each["id"], each["nodes"][0]["html"][:200])
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        found = page.evaluate("axe.run().then(result => result.violations)")
+        serious = [
+            (each["id"], each["nodes"][0]["html"][:200])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert (scheme, serious) == (scheme, [])

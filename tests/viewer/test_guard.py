@@ -25,7 +25,7 @@ OUTSIDE = (
     "/api/runs/0/files/step-000000%00/groups/0",
     "/api/runs/0/files/*/groups/0",
     "/api/runs/0/files/step-000000.parquet/groups/0",
-    "/api/runs/1/episodes",
+    "/api/runs/5/episodes",
     "/api/runs/-1/episodes",
     "/api/runs/0/files/step-000000/groups/99",
     "/api/runs/0/files/step-000000/groups/0/pictures/0/0",

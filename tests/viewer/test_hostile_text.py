@@ -18,15 +18,16 @@ from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status
 
 pytestmark = pytest.mark.browser
 
-RUN = "window.hit=1"
+RUN = "(window.hits=window.hits||[]).push(1)"
+RUN_ABOVE = RUN.replace("window", "parent")
 PAYLOADS = (
     f"<script>{RUN}</script>",
     f"<img src=x onerror={RUN}>",
     f"<svg onload={RUN}>",
     f"<svg><script>{RUN}</script></svg>",
     f"<body onload={RUN}>",
-    "<iframe srcdoc='<script>parent.hit=1</script>'></iframe>",
-    "<iframe src=javascript:parent.hit=1></iframe>",
+    f"<iframe srcdoc='<script>{RUN_ABOVE}</script>'></iframe>",
+    f"<iframe src=javascript:{RUN_ABOVE}></iframe>",
     f"<a href=javascript:{RUN} autofocus>x</a>",
     f"<input autofocus onfocus={RUN}>",
     f"<details open ontoggle={RUN}>",
@@ -80,7 +81,7 @@ def hostile_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A run whose name, recipe, tokens and episodes are all hostile."""
     from tokenizers import Tokenizer, models
 
-    name = "<img src=x onerror=window.hit=1>"
+    name = "<img src=x onerror=window.hits=1>"
     folder = tmp_path_factory.mktemp("hostile") / name
     episodes = [hostile(payload, number) for number, payload in enumerate(PAYLOADS)]
     store.write_episodes(folder / "episodes" / "step-000000.parquet", episodes)
@@ -124,14 +125,14 @@ class Watch:
     def found(self) -> dict[str, object]:
         """Everything at once, so that a failure shows all of it."""
         return {
-            "hit": self._page.evaluate("window.hit ?? null"),
+            "hits": self._page.evaluate("window.hits ?? null"),
             "violations": self._page.evaluate("window.violations"),
             "outside": self.outside,
             "dialogs": self.dialogs,
         }
 
 
-NOTHING: dict[str, object] = {"hit": None, "violations": [], "outside": [], "dialogs": []}
+NOTHING: dict[str, object] = {"hits": None, "violations": [], "outside": [], "dialogs": []}
 
 
 def test_hostile_text_stays_text_in_every_field_of_every_view(
@@ -144,16 +145,18 @@ def test_hostile_text_stays_text_in_every_field_of_every_view(
     page.locator(".recipe summary").click()
     assert PAYLOADS[0] in page.locator(".recipe pre").inner_text()
     for member, payload in enumerate(PAYLOADS):
-        where = f"#/0/step-000000/0?member={member}"
-        for view, number in (("turn", 0), ("turn", 1), ("turn", 2), ("side", 2), ("graph", 1)):
-            page.goto(f"{home}{where}&view={view}&turn={number}")
+        for view, number in (("turn", 0), ("turn", 2), ("graph", 1)):
+            page.goto(f"{home}#/0/step-000000/0?member={member}&view={view}&turn={number}")
             page.locator(f"[data-ready={view}]").wait_for()
             page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
-            shown = page.locator("main").text_content() or ""
-            assert payload.replace("\n", "") in shown.replace("\n", "")
-    page.goto(f"{home}#/0/{'%3Cimg src=x onerror=window.hit=1%3E'}/0")
+            assert payload in (page.locator("main").text_content() or "")
+    page.goto(f"{home}#/0/step-000000/0?view=side")
+    page.locator("[data-ready=side]").wait_for()
+    shown = page.locator("main").text_content() or ""
+    assert all(payload in shown for payload in PAYLOADS)
+    page.goto(f"{home}#/0/{'%3Cimg src=x onerror=window.hits=1%3E'}/0")
     page.get_by_role("alert").wait_for()
-    page.goto(f"{home}#/0?q=%3Cimg+src%3Dx+onerror%3Dwindow.hit%3D1%3E:1&status=%3Cscript%3E")
+    page.goto(f"{home}#/0?q=%3Cimg+src%3Dx+onerror%3Dwindow.hits%3D1%3E:1&status=%3Cscript%3E")
     page.locator("[data-ready=episodes]").wait_for()
     assert watch.found() == NOTHING
 
@@ -162,15 +165,16 @@ def test_the_watch_notices_what_the_page_must_not_do(page: Page, hostile_port: i
     """The same payloads, put into a page without our policy: the positive control."""
     watch = Watch(page, hostile_port)
     page.route("**/unguarded", lambda route: route.fulfill(body="<p>", content_type="text/html"))
-    fired = 0
+    page.goto(f"http://127.0.0.1:{hostile_port}/unguarded")
     for payload in PAYLOADS:
         if "http-equiv" in payload:
             continue  # it leaves the page, and with it the place to look
-        page.goto(f"http://127.0.0.1:{hostile_port}/unguarded")
-        page.evaluate("payload => { document.body.innerHTML = payload }", payload)
-        page.wait_for_timeout(100)
-        fired += bool(page.evaluate("window.hit ?? 0"))
-    assert fired >= 5
+        page.evaluate(
+            "payload => { const box = document.createElement('div'); document.body.append(box);"
+            " box.innerHTML = payload }",
+            payload,
+        )
+    page.wait_for_function("window.hits?.length >= 5")
     assert any("127.0.0.1:1/" in url for url in watch.outside)
 
 
@@ -185,13 +189,13 @@ def test_the_policy_stops_what_would_get_past_the_page(page: Page, hostile_port:
     )
     assert "Failed to fetch" in blocked
     with pytest.raises(Error, match="TrustedScript"):
-        page.evaluate("() => document.body.setAttribute('onclick', 'window.hit = 1')")
+        page.evaluate("() => document.body.setAttribute('onclick', 'window.hits = 1')")
     page.evaluate(
         "() => { const image = document.createElement('img');"
         " image.src = 'http://127.0.0.1:1/beacon.png'; document.body.append(image) }"
     )
     page.wait_for_function("window.violations.length >= 2")
     found = watch.found()
-    assert found["hit"] is None
+    assert found["hits"] is None
     assert "connect-src http://127.0.0.1:1/" in str(found["violations"])
     assert "img-src http://127.0.0.1:1/beacon.png" in str(found["violations"])

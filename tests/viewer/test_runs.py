@@ -15,9 +15,10 @@ from graph_groups import S1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, turn
-from served import ask, get, serving
+from served import ask, get
 from starlette.responses import Response
 from stored_runs import by_seed, write_run
+from viewed_runs import DAMAGED
 
 from agentgym import registry, store
 from agentgym.cli import main
@@ -59,7 +60,7 @@ def test_the_table_says_what_duckdb_says(stored: Path) -> None:
     assert table["problems"] == []
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(episodes=st.lists(any_episode(), max_size=4, unique_by=lambda e: (e.id.group, e.id.member)))
 def test_any_episode_can_be_shown(
     tmp_path_factory: pytest.TempPathFactory, episodes: list[Episode]
@@ -169,19 +170,16 @@ def test_reading_a_run_loads_no_keys_that_the_run_names(tmp_path: Path, keys: ob
     assert credit(opened, "step-000000", 0, scheme="grpo")
 
 
-def test_a_damaged_file_is_named_and_costs_nothing_else(tmp_path: Path) -> None:
-    write_run(tmp_path, by_seed)
-    damaged = tmp_path / "episodes" / "step-000000.parquet"
-    damaged.write_bytes(damaged.read_bytes()[:-100])
-    with serving(tmp_path) as port:
-        table = get(port, "/api/runs/0/episodes")
-        (problem,) = table["problems"]
-        assert problem.startswith("episodes/step-000000.parquet: the digest beside it")
-        assert set(table["columns"]["file"]) == {"step-000001"}
-        status, _, body = ask(port, "/api/runs/0/files/step-000000/groups/0")
-        assert status == 503
-        assert "episodes/step-000000.parquet" in json.loads(body)["error"]
-        assert get(port, f"{GROUP}/credit")["difference"] == 0.0
+def test_a_damaged_file_is_named_and_costs_nothing_else(port: int) -> None:
+    run = f"/api/runs/{DAMAGED}"
+    table = get(port, f"{run}/episodes")
+    (problem,) = table["problems"]
+    assert problem.startswith("episodes/step-000000.parquet: the digest beside it")
+    assert set(table["columns"]["file"]) == {"step-000001"}
+    status, _, body = ask(port, f"{run}/files/step-000000/groups/0")
+    assert status == 503
+    assert "episodes/step-000000.parquet" in json.loads(body)["error"]
+    assert get(port, f"{run}/files/step-000001/groups/2/credit")["difference"] == 0.0
 
 
 def test_a_file_whose_digest_holds_but_whose_content_is_odd_is_named(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 import type { ComponentChildren } from "preact";
 import type { Selection } from "./selection";
 import { plain, signed } from "./format";
+import { panelOf } from "./panels";
 import { CreditBar, Status } from "./parts";
 import type { Credit, Episode, EpisodeError, Group, Loaded, Num, Observation, Turn } from "./records";
+import { Text } from "./text";
 import { Tokens } from "./tokens";
 
 export function TurnView({ path, group, advantages, credit, scale, selection }: {
@@ -21,6 +23,8 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
   if (turn === undefined) return <Start episode={episode} picture={picture(0)} />;
   const before = selection.turn === 1 ? episode.first : episode.turns[selection.turn - 2]?.observation;
   const index = selection.turn - 1;
+  const panel = panelOf(episode.env);
+  const board = panel?.board?.(episode, selection.turn);
   return (
     <div class="turn">
       <div class="story">
@@ -34,21 +38,34 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
           </Block>
         ) : null}
         <Block title="Saw">
-          {before ? <Seen observation={before} picture={picture(selection.turn - 1)} /> : <p>(reset failed)</p>}
+          {before ? (
+            <Seen
+              observation={before}
+              picture={picture(selection.turn - 1)}
+              drawn={panel?.seen?.(episode, selection.turn - 1, true)}
+            />
+          ) : (
+            <p>(reset failed)</p>
+          )}
         </Block>
         <Block title="Did">
-          <p class="text action">{turn.action ?? "(no action)"}</p>
+          <Text class="action" text={turn.action ?? "(no action)"} />
           {turn.invalid === null ? null : <p class="invalid">invalid: {turn.invalid}</p>}
           {turn.text.trim() === (turn.action ?? "").trim() ? null : (
             <details open>
               <summary>the model's whole text</summary>
-              <p class="text">{turn.text}</p>
+              <Text text={turn.text} />
             </details>
           )}
         </Block>
         <Block title="Came back">
-          <Seen observation={turn.observation} picture={picture(selection.turn)} />
+          <Seen
+            observation={turn.observation}
+            picture={picture(selection.turn)}
+            drawn={panel?.seen?.(episode, selection.turn, false)}
+          />
         </Block>
+        {panel && board ? <Block title={panel.title}>{board}</Block> : null}
         {episode.error && selection.turn === episode.turns.length ? <Failure error={episode.error} /> : null}
       </div>
       <div class="worth">
@@ -78,6 +95,8 @@ function Where({ episode, turn }: { episode: Episode; turn: number }) {
 }
 
 function Start({ episode, picture }: { episode: Episode; picture: string }) {
+  const panel = panelOf(episode.env);
+  const board = panel?.board?.(episode, 0);
   return (
     <div class="turn">
       <div class="story">
@@ -86,8 +105,13 @@ function Start({ episode, picture }: { episode: Episode; picture: string }) {
           <p class="text">{episode.system_prompt || "(no system prompt)"}</p>
         </Block>
         <Block title="Saw">
-          {episode.first ? <Seen observation={episode.first} picture={picture} /> : <p>(reset failed)</p>}
+          {episode.first ? (
+            <Seen observation={episode.first} picture={picture} drawn={panel?.seen?.(episode, 0, false)} />
+          ) : (
+            <p>(reset failed)</p>
+          )}
         </Block>
+        {panel && board ? <Block title={panel.title}>{board}</Block> : null}
         {episode.error && episode.turns.length === 0 ? <Failure error={episode.error} /> : null}
       </div>
       <div class="worth">
@@ -106,10 +130,24 @@ function Block({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-function Seen({ observation, picture }: { observation: Observation; picture: string }) {
+function Seen({ observation, picture, drawn }: {
+  observation: Observation;
+  picture: string;
+  drawn?: ComponentChildren;
+}) {
   return (
     <>
-      <p class="text">{observation.text}</p>
+      {drawn ? (
+        <>
+          {drawn}
+          <details>
+            <summary>as text</summary>
+            <p class="text">{observation.text}</p>
+          </details>
+        </>
+      ) : (
+        <Text text={observation.text} />
+      )}
       {observation.image ? <img src={picture} alt="what the environment showed" /> : null}
     </>
   );
