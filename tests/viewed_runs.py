@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import IntEnum
 from pathlib import Path
 
 import gymnasium
-from scored import episode, turn
+from scored import ended, episode, turn
 from stored_runs import by_seed, write_run
 
 from agentgym import store
 from agentgym.env import TurnEnv
-from agentgym.types import Episode, EpisodeId, Status
+from agentgym.types import Episode, EpisodeId, ErrorInfo, Status
 
-STORED, PICTURED, DAMAGED, FAILED, EMPTY = range(5)
-"""The served runs by their number."""
+
+class Runs(IntEnum):
+    """The served runs by their number."""
+
+    STORED = 0
+    PICTURED = 1
+    DAMAGED = 2
+    FAILED = 3
+    EVALUATED = 4
+    GROWING = 5
+    EMPTY = 6
+
+
 SHOWN = (
     ("agentgym/ALFWorld-v0", "gen1/unseen"),
     ("agentgym/WebShop-v0", "gen1/dev"),
@@ -62,15 +74,47 @@ def write_damaged(folder: Path) -> None:
 
 
 def write_failed(folder: Path) -> None:
-    """One episode, which our machinery ended; and no recipe."""
-    failed = episode([turn("go", "a")], None)
-    store.write_episodes(folder / "episodes" / "step-000000.parquet", [failed])
+    """Episodes that our machinery ended, two of them alike; one of the model's; and no recipe."""
+    lost = episode([turn("go", "a")], None)
+    messages = ("worker 12 died", "worker 7 died", "no space left")
+    told = [ErrorInfo(type="WorkerDied", phase="step", message=message) for message in messages]
+    failed = [replace(lost, error=error) for error in told]
+    failed.append(episode([turn(None, "a"), turn(None, "b"), turn("go", "c")], 0.0))
+    numbered = [
+        replace(each, id=EpisodeId(step=0, group=group, member=0))
+        for group, each in enumerate(failed)
+    ]
+    store.write_episodes(folder / "episodes" / "step-000000.parquet", numbered)
+
+
+def write_evaluated(folder: Path) -> None:
+    """Two evaluations of four tasks: one was fixed, one broke, two stayed as they were."""
+    for step, scores in ((0, (0.0, 1.0, 1.0, 0.0)), (4, (1.0, 0.0, 1.0, 0.0))):
+        played = [
+            replace(
+                ended(f"go {step}->room {number}, leave->END", score),
+                id=EpisodeId(step=step, group=number, member=0),
+                task_id=f"task-{number}",
+            )
+            for number, score in enumerate(scores)
+        ]
+        path = folder / "episodes" / f"eval-{step:06d}-sampled.parquet"
+        store.write_episodes(path, played)
+
+
+def write_step(folder: Path, step: int) -> None:
+    """One more train step of a run that grows."""
+    found = replace(episode([turn("go", "a")], 1.0), id=EpisodeId(step=step, group=0, member=0))
+    store.write_episodes(folder / "episodes" / f"step-{step:06d}.parquet", [found])
 
 
 def write_others(folder: Path) -> list[Path]:
-    """All of these in a folder, in the order of their numbers; the last one is empty."""
-    folders = [folder / name for name in ("pictured", "damaged", "failed", "empty")]
-    for path, write in zip(folders, (write_pictured, write_damaged, write_failed), strict=False):
-        write(path)
-    folders[-1].mkdir()
+    """All but the first of them in a folder, in the order of their numbers."""
+    folders = [folder / name.lower() for name in Runs.__members__][1:]
+    write_pictured(folders[0])
+    write_damaged(folders[1])
+    write_failed(folders[2])
+    write_evaluated(folders[3])
+    write_step(folders[4], 0)
+    folders[5].mkdir()
     return folders

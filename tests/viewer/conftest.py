@@ -12,7 +12,7 @@ from graph_groups import S1, random_groups
 from playwright.sync_api import Browser, Page, sync_playwright
 from served import serving
 from stored_runs import write_run
-from viewed_runs import write_others
+from viewed_runs import Runs, write_others
 
 from agentgym.types import Group
 
@@ -33,9 +33,21 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def port(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Where it is served, and the others after it."""
-    with serving(stored, *write_others(tmp_path_factory.mktemp("others"))) as found:
+def others(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folders of the other runs."""
+    return write_others(tmp_path_factory.mktemp("others"))
+
+
+@pytest.fixture(scope="session")
+def growing(others: list[Path]) -> Path:
+    """The run that one test lets grow."""
+    return others[Runs.GROWING - 1]
+
+
+@pytest.fixture(scope="session")
+def port(stored: Path, others: list[Path]) -> Iterator[int]:
+    """Where all of them are served."""
+    with serving(stored, *others) as found:
         yield found
 
 

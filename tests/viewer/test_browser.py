@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 from served import get, serving
-from viewed_runs import DAMAGED, EMPTY, FAILED, PICTURED
+from viewed_runs import Runs, write_step
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,11 @@ VIEWS = {
     "side": f"{S1}?member=1&turn=2",
     "turn": f"{S1}?view=turn&member=1&turn=2",
     "graph": f"{S1}?view=graph&member=1&turn=2",
-    "shop": f"#/{PICTURED}/eval-000000/1?view=turn&turn=4",
+    "compare": f"#/{Runs.EVALUATED:d}?view=compare&a={Runs.EVALUATED:d}:eval-000000-sampled",
+    "failures": f"#/{Runs.FAILED:d}?view=failures",
+    "search": "#/0?view=search&text=click",
+    "provenance": "#/0?view=provenance",
+    "shop": f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=4",
 }
 
 
@@ -170,7 +174,7 @@ def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> No
 
 
 def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> None:
-    visit(page, port, f"#/{PICTURED}/eval-000000/0?view=turn&turn=3", "turn")
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/0?view=turn&turn=3", "turn")
     house = page.get_by_label("House")
     expect(house).to_contain_text("at sidetable 2, holding vase 1 · to examine the vase")
     expect(house.locator(".here")).to_contain_text("desklamp 2, desklamp 1")
@@ -181,7 +185,7 @@ def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> No
 
 
 def test_the_shop_is_a_page_with_what_was_clicked(page: Page, port: int) -> None:
-    visit(page, port, f"#/{PICTURED}/eval-000000/1?view=turn&turn=2", "turn")
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=2", "turn")
     saw = page.get_by_label("Saw")
     expect(saw.locator(".clicked")).to_have_text("B09LGPDXN4 clicked")
     expect(saw.locator("p", has=page.locator(".clicked"))).to_contain_text("$31.95 to $34.95")
@@ -192,7 +196,7 @@ def test_the_shop_is_a_page_with_what_was_clicked(page: Page, port: int) -> None
 
 
 def test_search_shows_hits_and_the_words_that_found_them(page: Page, port: int) -> None:
-    visit(page, port, f"#/{PICTURED}/eval-000000/2?view=turn&turn=2", "turn")
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/2?view=turn&turn=2", "turn")
     hits = page.get_by_label("Came back")
     expect(hits.locator(".query")).to_contain_text("Endless Marathon")
     expect(hits.locator("li")).to_have_count(3)
@@ -202,7 +206,7 @@ def test_search_shows_hits_and_the_words_that_found_them(page: Page, port: int) 
 
 
 def test_a_shell_is_a_terminal_beside_its_picture(page: Page, port: int) -> None:
-    visit(page, port, f"#/{PICTURED}/eval-000000/3?view=turn&turn=2", "turn")
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/3?view=turn&turn=2", "turn")
     commands = page.get_by_label("Terminal").locator(".command")
     expect(commands).to_have_text(["$ cat note", "> submit dusk"])
     image = page.get_by_label("Came back").locator("img")
@@ -210,27 +214,27 @@ def test_a_shell_is_a_terminal_beside_its_picture(page: Page, port: int) -> None
 
 
 def test_a_diff_is_shown_as_one_wherever_it_stands(page: Page, port: int) -> None:
-    visit(page, port, f"#/{PICTURED}/eval-000000/4?view=turn&turn=1", "turn")
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/4?view=turn&turn=1", "turn")
     expect(page.locator(".diff .removed")).to_have_text("-    return 1")
     expect(page.locator(".diff .added")).to_have_text("+    return 2")
     expect(page.get_by_label("Saw")).to_have_text("Sawa file")
 
 
 def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, port: int) -> None:
-    visit(page, port, f"#/{DAMAGED}", "episodes")
+    visit(page, port, f"#/{Runs.DAMAGED:d}", "episodes")
     expect(page.get_by_role("alert")).to_contain_text("episodes/step-000000.parquet")
     expect(page.locator(".row.cursor")).to_contain_text("step-000001")
-    page.goto(f"http://127.0.0.1:{port}/#/{DAMAGED}/step-000000/0")
+    page.goto(f"http://127.0.0.1:{port}/#/{Runs.DAMAGED:d}/step-000000/0")
     expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
-    visit(page, port, f"#/{DAMAGED}/step-000001/0", "side")
+    visit(page, port, f"#/{Runs.DAMAGED:d}/step-000001/0", "side")
     expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
 
 
 def test_a_run_without_episodes_says_so(page: Page, port: int) -> None:
-    visit(page, port, f"#/{EMPTY}", "episodes")
+    visit(page, port, f"#/{Runs.EMPTY:d}", "episodes")
     expect(page.locator(".empty")).to_contain_text("This run has no episodes yet")
-    page.goto(f"http://127.0.0.1:{port}/#/7")
-    expect(page.locator(".waiting")).to_have_text("There is no run 7; open: 5.")
+    page.goto(f"http://127.0.0.1:{port}/#/9")
+    expect(page.locator(".waiting")).to_have_text("There is no run 9; open: 7.")
 
 
 def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
@@ -241,9 +245,88 @@ def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
 
 
 def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, port: int) -> None:
-    visit(page, port, f"#/{FAILED}/step-000000/0?view=turn", "turn")
+    visit(page, port, f"#/{Runs.FAILED:d}/step-000000/0?view=turn", "turn")
     expect(page.locator(".note").first).to_contain_text("not trained on")
     expect(page.locator(".tick")).to_contain_text("Not recomputed: no recipe in")
+
+
+def test_new_episodes_wait_for_the_reader_and_then_join_the_table(
+    page: Page, port: int, growing: Path
+) -> None:
+    visit(page, port, f"#/{Runs.GROWING:d}", "episodes")
+    expect(page.locator(".summary")).to_contain_text("1 episode")
+    write_step(growing, 1)
+    expect(page.locator(".fresh")).to_contain_text("1 new episode")
+    expect(page.locator(".row:not(.header)")).to_have_count(1)
+    press(page, "n")
+    expect(page.locator(".summary")).to_contain_text("2 episodes")
+    expect(page.locator(".row:not(.header)").nth(1)).to_contain_text("step-000001")
+    (growing / "episodes" / "step-000000.parquet").unlink()
+    expect(page.locator(".row:not(.header)")).to_have_count(1)
+
+
+def test_two_evaluations_are_compared_task_by_task(page: Page, port: int) -> None:
+    visit(page, port, VIEWS["compare"], "compare")
+    assert page.locator(".facet .value").all_inner_texts() == ["fixed", "broken", "same"]
+    assert page.locator(".facet .number").all_inner_texts() == ["1", "1", "2"]
+    expect(page.locator(".pairs h2")).to_have_text("task-0 fixed")
+    expect(page.get_by_label("turn 1").locator("del")).to_have_text("0")
+    expect(page.get_by_label("turn 1").locator("ins")).to_have_text("4")
+    expect(page.get_by_label("turn 2")).to_have_class("same")
+    page.get_by_role("button", name="broken").press("Enter")
+    expect(page.locator(".tasks li")).to_have_text(["task-11/1 \u2192 0/1"])
+    expect(page.locator(".pairs h2")).to_have_text("task-1 broken")
+    page.locator(".who a").nth(1).press("Enter")
+    page.locator("[data-ready=turn]").wait_for()
+    expect(page.locator(".head")).to_contain_text("eval-000004-sampled/group 1")
+
+
+def test_our_failures_are_told_from_the_models_and_alike_ones_are_one(
+    page: Page, port: int
+) -> None:
+    visit(page, port, f"#/{Runs.FAILED:d}?view=failures", "failures")
+    ours = page.get_by_label("Ours").locator("tbody tr")
+    expect(ours.nth(0)).to_contain_text("2 50.0%our failureWorkerDied in step: worker 12 died")
+    expect(ours.nth(1)).to_contain_text("1 25.0%our failureWorkerDied in step: no space left")
+    models = page.get_by_label("The model's").locator("tbody tr")
+    expect(models.nth(0)).to_contain_text("1 25.0%failure")
+    expect(models.nth(1)).to_contain_text("invalid turn 2 turnsno action")
+    ours.nth(0).locator("a").press("Enter")
+    page.locator("[data-ready=turn]").wait_for()
+    expect(page.get_by_label("Ended by")).to_contain_text("worker 12 died")
+
+
+def test_text_is_found_where_it_stands(page: Page, port: int) -> None:
+    visit(page, port, "#/0?view=search", "search")
+    page.keyboard.type("CLICK[b2]")
+    press(page, "Enter")
+    hits = page.locator(".hitlist li")
+    expect(page.locator(".found .summary")).to_have_text("In 2 texts of 2 episodes")
+    expect(hits.nth(0)).to_contain_text("step-000000 group 0 m2 turn 2")
+    expect(hits.nth(0).locator("b")).to_have_text("click[B2]")
+    hits.nth(0).locator("a").press("Enter")
+    page.locator("[data-ready=turn]").wait_for()
+    expect(page.get_by_label("Did")).to_contain_text("click[B2]")
+    visit(page, port, "#/0?view=search&text=never+said", "search")
+    expect(page.locator(".found .summary")).to_have_text("Nowhere in this run.")
+
+
+def test_a_link_may_lead_to_a_token(page: Page, port: int) -> None:
+    visit(page, port, f"{S1}?view=turn&member=0&turn=1&token=1", "turn")
+    tokens = page.get_by_label("tokens")
+    expect(tokens.locator(".chosen-token")).to_have_count(1)
+    expect(tokens.locator("p.facts")).to_have_text("token 1: id 2, logprob -0.5, 60.7%")
+    press(page, "ArrowRight")
+    assert query(page, "token") is None
+    tokens.locator(".sampled .token").click()
+    assert query(page, "token") == "1"
+
+
+def test_provenance_shows_the_recipe(page: Page, port: int) -> None:
+    visit(page, port, "#/0?view=provenance", "provenance")
+    expect(page.locator(".provenance pre").first).to_contain_text("agentgym/Corridor-v0")
+    visit(page, port, f"#/{Runs.FAILED:d}?view=provenance", "provenance")
+    expect(page.locator(".provenance pre")).to_have_text("there is no config.yaml")
 
 
 @pytest.mark.parametrize("name", VIEWS)

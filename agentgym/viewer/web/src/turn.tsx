@@ -1,5 +1,6 @@
 // One turn, to read: what the agent saw, what it did, what came back, and what that was worth.
 import type { ComponentChildren } from "preact";
+import { pictureAt } from "./archive";
 import type { Selection } from "./selection";
 import { plain, signed } from "./format";
 import { panelOf } from "./panels";
@@ -8,9 +9,10 @@ import type { Credit, Episode, EpisodeError, Group, Loaded, Num, Observation, Tu
 import { Text } from "./text";
 import { Tokens } from "./tokens";
 
-export function TurnView({ path, group, advantages, credit, scale, selection }: {
+export function TurnView({ path, group, replay, advantages, credit, scale, selection }: {
   path: string;
   group: Group;
+  replay: string;
   advantages: (Num[] | null)[];
   credit: Loaded<Credit>;
   scale: number;
@@ -19,7 +21,7 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
   const episode = group.members[selection.place];
   if (episode === undefined) return <p class="empty">This group has no members.</p>;
   const turn = episode.turns[selection.turn - 1];
-  const picture = (number: number) => `${path}/pictures/${episode.member}/${number}`;
+  const picture = (number: number) => pictureAt(`${path}/pictures/${episode.member}/${number}`);
   if (turn === undefined) return <Start episode={episode} picture={picture(0)} />;
   const before = selection.turn === 1 ? episode.first : episode.turns[selection.turn - 2]?.observation;
   const index = selection.turn - 1;
@@ -79,7 +81,11 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
         />
         <Tokens turn={turn} pieces={group.pieces} advantages={episode.token_advantages?.[index] ?? null} />
         <Choices observation={before ?? null} action={turn.action} />
-        <Facts episode={episode} turn={turn} />
+        <Facts
+          episode={episode}
+          turn={turn}
+          replay={`${replay} --file ${group.file} --group ${group.group} --member ${episode.member}`}
+        />
       </div>
     </div>
   );
@@ -246,7 +252,7 @@ function Choices({ observation, action }: { observation: Observation | null; act
   );
 }
 
-function Facts({ episode, turn }: { episode: Episode; turn: Turn }) {
+function Facts({ episode, turn, replay }: { episode: Episode; turn: Turn; replay: string }) {
   const value = turn.values ? plain(turn.values[0] ?? null) : null;
   return (
     <details class="more">
@@ -272,6 +278,8 @@ function Facts({ episode, turn }: { episode: Episode; turn: Turn }) {
         <dd>{episode.seed}</dd>
         <dt>panel</dt>
         <dd>{episode.panel_hash}</dd>
+        <dt>in a terminal</dt>
+        <dd class="mono">{replay}</dd>
       </dl>
     </details>
   );
