@@ -76,6 +76,7 @@ def build_parser() -> Parser:
     _add_replay(verbs)
     _add_episodes(verbs)
     _add_view(verbs)
+    _add_export(verbs)
     _add_credit(verbs)
     _add_graph(verbs)
     _add_serve_search(verbs)
@@ -204,22 +205,30 @@ def _add_episodes(verbs: Any) -> None:
         "over the views `episodes` and `turns`.",
     )
     episodes.add_argument("folder", type=Path, metavar="RUN")
-    episodes.add_argument(
-        "--step", type=int, help="what this train step and evaluations at it played"
-    )
-    episodes.add_argument("--status", choices=list(map(str, Status)), metavar="STATUS")
-    episodes.add_argument("--task", help="a task id")
+    _add_filter(episodes)
     example = "SELECT status, count(*) FROM episodes GROUP BY 1"
     episodes.add_argument("--sql", help=f'such as "{example}"')
     _add_json(episodes)
     episodes.set_defaults(
         run=lambda options, _: commands.episodes(
             options.folder,
-            Filter(step=options.step, status=options.status, task=options.task),
+            _filter(options),
             sql=options.sql,
             as_json=options.json,
         )
     )
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--step", type=int, help="what this train step and evaluations at it played"
+    )
+    parser.add_argument("--status", choices=list(map(str, Status)), metavar="STATUS")
+    parser.add_argument("--task", help="a task id")
+
+
+def _filter(options: argparse.Namespace) -> Filter:
+    return Filter(step=options.step, status=options.status, task=options.task)
 
 
 def _add_view(verbs: Any) -> None:
@@ -234,6 +243,23 @@ def _add_view(verbs: Any) -> None:
     parser.set_defaults(
         run=lambda options, _: load("agentgym.viewer.server:view")(
             options.folders, port=options.port, open_browser=not options.no_open
+        )
+    )
+
+
+def _add_export(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "export",
+        help="episodes of a run as one HTML file, to read anywhere",
+        description="The viewer's page with the episodes in it: all, or those that pass a filter, "
+        "each with its whole group. It needs no server and no network.",
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("--html", type=Path, required=True, metavar="FILE", help="what to write")
+    _add_filter(parser)
+    parser.set_defaults(
+        run=lambda options, _: load("agentgym.viewer.export:export")(
+            options.folder, options.html, _filter(options)
         )
     )
 

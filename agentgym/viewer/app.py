@@ -16,8 +16,10 @@ from starlette.types import ASGIApp
 
 from agentgym.errors import AgentGymError, UsageError
 from agentgym.viewer.credit import credit, graph
+from agentgym.viewer.failures import failures
 from agentgym.viewer.guard import Guard
 from agentgym.viewer.runs import OpenRun
+from agentgym.viewer.search import search
 
 STATIC = Path(__file__).parent / "static"
 PAGE = {
@@ -48,9 +50,13 @@ def make_app(runs: Sequence[OpenRun], *, port: int) -> ASGIApp:
 
         routes.append(Route(path, endpoint, methods=["GET"]))
 
-    about = [opened.about() for opened in runs]
-    routes.append(Route("/api/runs", lambda _: as_json(about), methods=["GET"]))
-    answer("/api/runs/{run:int}/episodes", lambda opened, _: opened.table())
+    def about(_: Request) -> Response:
+        return as_json([opened.about() for opened in runs])
+
+    routes.append(Route("/api/runs", about, methods=["GET"]))
+    answer("/api/runs/{run:int}/episodes", lambda o, r: o.table(r.query_params.get("after", "")))
+    answer("/api/runs/{run:int}/search", lambda o, r: search(o, r.query_params.get("text", "")))
+    answer("/api/runs/{run:int}/failures", lambda opened, _: failures(opened))
     answer(GROUP, lambda opened, request: opened.group(*_group(request)))
     answer(f"{GROUP}/credit", lambda o, r: credit(o, *_group(r), scheme=_scheme(r)))
     answer(f"{GROUP}/graph", lambda o, r: graph(o, *_group(r), scheme=_scheme(r)))

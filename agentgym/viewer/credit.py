@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from agentgym import registry
-from agentgym.errors import UsageError
+from agentgym.errors import StoreError, UsageError
 from agentgym.store import STEP_FILE, Run
 from agentgym.viewer.runs import OpenRun, Stamp, stamp
 
@@ -62,10 +62,11 @@ def graph(opened: OpenRun, name: str, group: int, *, scheme: str | None) -> dict
         StoreError: as `credit`, or the group has no valid episode.
     """
     place, _ = opened.find_group(name, group)
-    recipe = registry.load(f"{OFFLINE}:read_recipe")(opened.run)
-    made = _make(recipe, scheme)
-    graph_of = registry.load(f"{OFFLINE}:graph_of")
-    data, _, _ = graph_of(opened.run, recipe, made, _step(name), place)
+    made, groups, credited = _credited(opened.run, _step(name), scheme, _stamp(opened, name))
+    if not groups[place].members:
+        raise StoreError(f"no valid episodes in group {group} of {name}")
+    draw = registry.load("agentgym.trainers.graph_data:draw")
+    data = draw(made.credit, groups[place], credited.advantages[place])
     return {"scheme": made.name, **asdict(data)}
 
 
@@ -87,6 +88,16 @@ def _compared(run: Run, step: int, scheme: str | None, _: Stamp) -> tuple[Any, A
     made = _make(recipe, scheme)
     groups = registry.load(f"{OFFLINE}:read_step")(run, recipe, step)
     return made, groups, registry.load(f"{OFFLINE}:compare")(run, recipe, [made], step)
+
+
+@lru_cache(maxsize=8)
+def _credited(run: Run, step: int, scheme: str | None, _: Stamp) -> tuple[Any, Any, Any]:
+    """A scheme, the groups of a step as it sees them, and what it gives them."""
+    recipe = registry.load(f"{OFFLINE}:read_recipe")(run)
+    made = _make(recipe, scheme)
+    groups = registry.load(f"{OFFLINE}:read_step")(run, recipe, step)
+    apply = registry.load(f"{OFFLINE}:apply")
+    return made, groups, apply(made, groups, processes=recipe.processes)
 
 
 def _make(recipe: Any, scheme: str | None) -> Any:

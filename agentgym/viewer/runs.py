@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shlex
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +17,14 @@ from agentgym.errors import StoreError, UsageError
 from agentgym.store import Run
 from agentgym.types import Episode, Group, Observation, Turn
 from agentgym.viewer.pieces import token_texts
+from agentgym.viewer.provenance import told
 from agentgym.viewer.table import COLUMNS, file_columns
 
 Stamp: TypeAlias = tuple[int, int]
 Columns: TypeAlias = dict[str, list[Any]]
 PNG = b"\x89PNG\r\n\x1a\n"
+READ_SECONDS = 0.4
+"""After this long a part of the table is sent, so that a reader of a long run sees rows at once."""
 KEPT_FILES = 2
 """Episode files whose groups stay in memory: the one being read, and the one before."""
 
@@ -29,36 +38,63 @@ class OpenRun:
         """The columns of each episode file, or what is wrong with it."""
 
     def about(self) -> dict[str, Any]:
-        """What the run is: the name of its folder, and its recipe as it stands there."""
-        try:
-            recipe = (self.run.folder / "config.yaml").read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            recipe = f"config.yaml cannot be read: {self.here(str(error))}"
-        return {"name": self.run.folder.resolve().name, "recipe": recipe}
+        """What the run is: its name, and what its folder says of where it comes from."""
+        return {
+            "name": self.run.folder.resolve().name,
+            "replay": f"agentgym replay {shlex.quote(str(self.run.folder))}",
+            "provenance": [(title, self.here(text)) for title, text in told(self.run)],
+        }
 
-    def table(self) -> dict[str, Any]:
-        """All episodes as columns, and one line for each file that cannot be read."""
-        self._read = {path: self._columns(path) for path in self.run.files()}
+    def table(self, after: str = "", *, seconds: float = READ_SECONDS) -> dict[str, Any]:
+        """Episodes as columns, and one line for each file that cannot be read.
+
+        Args:
+            after: the `next` of an earlier answer: only what came later is given. Where what was
+                given is no longer what stands there, all is given `anew`.
+            seconds: how long to read; if there is `more`, ask again.
+        """
+        files = self._files()
+        count, _, mark = after.partition("-")
+        given = int(count) if count.isdecimal() else 0
+        if anew := mark != _mark(files, given):
+            given = 0
         columns: Columns = {name: [] for name in ("file", *COLUMNS)}
-        problems = []
-        for path, (_, found) in self._read.items():
+        problems: list[str] = []
+        until = time.monotonic() + seconds
+        for path in list(files)[given:]:
+            found = self._columns(path, files[path])
             if isinstance(found, str):
                 problems.append(self.here(found))
-                continue
-            columns["file"] += [path.stem] * len(found["step"])
-            for name in COLUMNS:
-                columns[name] += found[name]
-        return {"columns": columns, "problems": problems}
+            else:
+                columns["file"] += [path.stem] * len(found["step"])
+                for name in COLUMNS:
+                    columns[name] += found[name]
+            given += 1
+            if time.monotonic() > until:
+                break
+        return {
+            "columns": columns,
+            "problems": problems,
+            "anew": anew,
+            "more": given < len(files),
+            "next": f"{given}-{_mark(files, given)}",
+        }
 
-    def _columns(self, path: Path) -> tuple[Stamp, Columns | str]:
-        now = (0, 0)
-        try:
-            now = stamp(path)
-            if path in self._read and self._read[path][0] == now:
-                return self._read[path]
-            return now, file_columns(path)
-        except (StoreError, OSError) as error:  # it may be gone since it was listed
-            return now, str(error)
+    def sound_files(self) -> tuple[Path, ...]:
+        """The files that can be read, in the order of the run."""
+        files = self._files().items()
+        return tuple(path for path, now in files if not isinstance(self._columns(path, now), str))
+
+    def _files(self) -> dict[Path, Stamp]:
+        return {path: _stamp(path) for path in sorted(self.run.files(), key=_in_order)}
+
+    def _columns(self, path: Path, now: Stamp) -> Columns | str:
+        if path not in self._read or self._read[path][0] != now:
+            try:
+                self._read[path] = now, file_columns(path)
+            except (StoreError, OSError) as error:  # it may be gone since it was listed
+                return str(error)
+        return self._read[path][1]
 
     def here(self, message: str) -> str:
         """A message with paths as they are called inside the run."""
@@ -110,9 +146,27 @@ class OpenRun:
             seen = [episode.first, *(each.observation for each in episode.turns)]
             if episode.id.member == member and turn < len(seen):
                 observation = seen[turn]
-                if observation is not None and _is_png(observation.image):
+                if observation is not None and is_png(observation.image):
                     return observation.image
         raise UsageError(f"'{name}' has no picture at group={group}/member={member}/turn={turn}")
+
+
+def _in_order(path: Path) -> tuple[int, str]:
+    """In the order of the run: an evaluation is that of the model before the step of its number."""
+    number = re.search(r"-(\d+)", path.stem)
+    return int(number[1]) if number else -1, path.stem
+
+
+def _mark(files: Mapping[Path, Stamp], given: int) -> str:
+    """What the first so many files were when they were read."""
+    return hashlib.sha256(repr(list(files.items())[:given]).encode()).hexdigest()[:16]
+
+
+def _stamp(path: Path) -> Stamp:
+    """As `stamp`; of a file that has just gone, nothing."""
+    with suppress(OSError):
+        return stamp(path)
+    return (0, 0)
 
 
 def stamp(path: Path) -> Stamp:
@@ -151,9 +205,9 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 
 def _observation(observation: Observation) -> dict[str, Any]:
-    return asdict(observation) | {"image": _is_png(observation.image)}
+    return asdict(observation) | {"image": is_png(observation.image)}
 
 
-def _is_png(image: bytes | None) -> TypeGuard[bytes]:
+def is_png(image: bytes | None) -> TypeGuard[bytes]:
     """Whether a browser may be told that this is a picture."""
     return image is not None and image.startswith(PNG)

@@ -1,4 +1,4 @@
-"""A served run of two train steps, credited by SALT, and a browser to read it with."""
+"""One server with runs sound and broken, and a browser to read them with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from graph_groups import S1, random_groups
 from playwright.sync_api import Browser, Page, sync_playwright
 from served import serving
 from stored_runs import write_run
+from viewed_runs import Runs, write_others
 
 from agentgym.types import Group
 
@@ -23,7 +24,7 @@ def played(step: int) -> list[Group]:
 
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run's folder. Beside it lies a file that nobody may get to see."""
+    """The first run's folder. Beside it lies a file that nobody may get to see."""
     folder = tmp_path_factory.mktemp("viewer") / "run"
     write_run(folder, played)
     (folder.parent / "secret.txt").write_text("CANARY", encoding="utf-8")
@@ -32,9 +33,21 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def port(stored: Path) -> Iterator[int]:
-    """Where it is served."""
-    with serving(stored) as found:
+def others(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folders of the other runs."""
+    return write_others(tmp_path_factory.mktemp("others"))
+
+
+@pytest.fixture(scope="session")
+def growing(others: list[Path]) -> Path:
+    """The run that one test lets grow."""
+    return others[Runs.GROWING - 1]
+
+
+@pytest.fixture(scope="session")
+def port(stored: Path, others: list[Path]) -> Iterator[int]:
+    """Where all of them are served."""
+    with serving(stored, *others) as found:
         yield found
 
 

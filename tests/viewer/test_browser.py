@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
-from scored import episode, turn
 from served import get, serving
-from stored_runs import by_seed, write_run
-
-from agentgym import store
+from viewed_runs import Runs, write_step
 
 pytestmark = pytest.mark.browser
 
@@ -24,12 +21,17 @@ VIEWS = {
     "side": f"{S1}?member=1&turn=2",
     "turn": f"{S1}?view=turn&member=1&turn=2",
     "graph": f"{S1}?view=graph&member=1&turn=2",
+    "compare": f"#/{Runs.EVALUATED:d}?view=compare&a={Runs.EVALUATED:d}:eval-000000-sampled",
+    "failures": f"#/{Runs.FAILED:d}?view=failures",
+    "search": "#/0?view=search&text=click",
+    "provenance": "#/0?view=provenance",
+    "shop": f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=4",
 }
 
 
-def visit(page: Page, port: int, where: str, ready: str) -> None:
+def visit(page: Page, port: int, where: str, ready: str | None = None) -> None:
     page.goto(f"http://127.0.0.1:{port}/{where}")
-    page.locator(f"[data-ready={ready}]").wait_for()
+    page.locator(f"[data-ready={ready}]" if ready else "[data-ready]").wait_for()
 
 
 def query(page: Page, key: str) -> str | None:
@@ -171,26 +173,68 @@ def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> No
     expect(tokens.locator(".unsampled span")).to_have_attribute("title", "id 1, not sampled")
 
 
-def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, tmp_path: Path) -> None:
-    write_run(tmp_path, by_seed)
-    path = tmp_path / "episodes" / "step-000000.parquet"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with serving(tmp_path) as port:
-        visit(page, port, "#/0", "episodes")
-        expect(page.get_by_role("alert")).to_contain_text("episodes/step-000000.parquet")
-        expect(page.locator(".row.cursor")).to_contain_text("step-000001")
-        page.goto(f"http://127.0.0.1:{port}/#/0/step-000000/0")
-        expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
-        visit(page, port, S1, "side")
-        expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
+def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/0?view=turn&turn=3", "turn")
+    house = page.get_by_label("House")
+    expect(house).to_contain_text("at sidetable 2, holding vase 1 · to examine the vase")
+    expect(house.locator(".here")).to_contain_text("desklamp 2, desklamp 1")
+    expect(house.locator("li", has_text="shelf 1")).to_have_text("shelf 1 laptop 2, laptop 1")
+    expect(house.locator("li", has_text="safe 1")).to_have_class("unseen")
+    press(page, "ArrowRight")
+    expect(house.locator(".here")).to_contain_text("on desklamp 2")
 
 
-def test_a_run_without_episodes_says_so(page: Page, tmp_path: Path) -> None:
-    with serving(tmp_path) as port:
-        visit(page, port, "#/0", "episodes")
-        expect(page.locator(".empty")).to_contain_text("This run has no episodes yet")
-        page.goto(f"http://127.0.0.1:{port}/#/7")
-        expect(page.locator(".waiting")).to_have_text("There is no run 7; open: 1.")
+def test_the_shop_is_a_page_with_what_was_clicked(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=2", "turn")
+    saw = page.get_by_label("Saw")
+    expect(saw.locator(".clicked")).to_have_text("B09LGPDXN4 clicked")
+    expect(saw.locator("p", has=page.locator(".clicked"))).to_contain_text("$31.95 to $34.95")
+    press(page, "ArrowRight", "ArrowRight")
+    expect(saw.locator(".clicked")).to_have_text("x-large clicked")
+    chosen = page.get_by_label("Came back").locator(".click", has_text="chosen")
+    expect(chosen).to_have_text(["khaki chosen", "x-large chosen"])
+
+
+def test_search_shows_hits_and_the_words_that_found_them(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/2?view=turn&turn=2", "turn")
+    hits = page.get_by_label("Came back")
+    expect(hits.locator(".query")).to_contain_text("Endless Marathon")
+    expect(hits.locator("li")).to_have_count(3)
+    expect(hits.locator("li").nth(2).locator("b")).to_have_text(["Endless", "Endless", "Marathon"])
+    press(page, "End")
+    expect(hits).to_have_text("Came backAnswered.")
+
+
+def test_a_shell_is_a_terminal_beside_its_picture(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/3?view=turn&turn=2", "turn")
+    commands = page.get_by_label("Terminal").locator(".command")
+    expect(commands).to_have_text(["$ cat note", "> submit dusk"])
+    image = page.get_by_label("Came back").locator("img")
+    assert image.evaluate("async e => { await e.decode(); return e.naturalWidth }") == 8
+
+
+def test_a_diff_is_shown_as_one_wherever_it_stands(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/4?view=turn&turn=1", "turn")
+    expect(page.locator(".diff .removed")).to_have_text("-    return 1")
+    expect(page.locator(".diff .added")).to_have_text("+    return 2")
+    expect(page.get_by_label("Saw")).to_have_text("Sawa file")
+
+
+def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.DAMAGED:d}", "episodes")
+    expect(page.get_by_role("alert")).to_contain_text("episodes/step-000000.parquet")
+    expect(page.locator(".row.cursor")).to_contain_text("step-000001")
+    page.goto(f"http://127.0.0.1:{port}/#/{Runs.DAMAGED:d}/step-000000/0")
+    expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
+    visit(page, port, f"#/{Runs.DAMAGED:d}/step-000001/0", "side")
+    expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
+
+
+def test_a_run_without_episodes_says_so(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.EMPTY:d}", "episodes")
+    expect(page.locator(".empty")).to_contain_text("This run has no episodes yet")
+    page.goto(f"http://127.0.0.1:{port}/#/9")
+    expect(page.locator(".waiting")).to_have_text("There is no run 9; open: 7.")
 
 
 def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
@@ -200,13 +244,89 @@ def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
     expect(page.get_by_role("alert")).to_contain_text("is 'agentgym view' still running?")
 
 
-def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, tmp_path: Path) -> None:
-    failed = episode([turn("go", "a")], None)
-    store.write_episodes(tmp_path / "episodes" / "step-000000.parquet", [failed])
-    with serving(tmp_path) as port:
-        visit(page, port, "#/0/step-000000/0?view=turn", "turn")
-        expect(page.locator(".note").first).to_contain_text("not trained on")
-        expect(page.locator(".tick")).to_contain_text("Not recomputed: no recipe in")
+def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.FAILED:d}/step-000000/0?view=turn", "turn")
+    expect(page.locator(".note").first).to_contain_text("not trained on")
+    expect(page.locator(".tick")).to_contain_text("Not recomputed: no recipe in")
+
+
+def test_new_episodes_wait_for_the_reader_and_then_join_the_table(
+    page: Page, port: int, growing: Path
+) -> None:
+    visit(page, port, f"#/{Runs.GROWING:d}", "episodes")
+    expect(page.locator(".summary")).to_contain_text("1 episode")
+    write_step(growing, 1)
+    expect(page.locator(".fresh")).to_contain_text("1 new episode")
+    expect(page.locator(".row:not(.header)")).to_have_count(1)
+    press(page, "n")
+    expect(page.locator(".summary")).to_contain_text("2 episodes")
+    expect(page.locator(".row:not(.header)").nth(1)).to_contain_text("step-000001")
+    (growing / "episodes" / "step-000000.parquet").unlink()
+    expect(page.locator(".row:not(.header)")).to_have_count(1)
+
+
+def test_two_evaluations_are_compared_task_by_task(page: Page, port: int) -> None:
+    visit(page, port, VIEWS["compare"], "compare")
+    assert page.locator(".facet .value").all_inner_texts() == ["fixed", "broken", "same"]
+    assert page.locator(".facet .number").all_inner_texts() == ["1", "1", "2"]
+    expect(page.locator(".pairs h2")).to_have_text("task-0 fixed")
+    expect(page.get_by_label("turn 1").locator("del")).to_have_text("0")
+    expect(page.get_by_label("turn 1").locator("ins")).to_have_text("4")
+    expect(page.get_by_label("turn 2")).to_have_class("same")
+    page.get_by_role("button", name="broken").press("Enter")
+    expect(page.locator(".tasks li")).to_have_text(["task-11/1 \u2192 0/1"])
+    expect(page.locator(".pairs h2")).to_have_text("task-1 broken")
+    page.locator(".who a").nth(1).press("Enter")
+    page.locator("[data-ready=turn]").wait_for()
+    expect(page.locator(".head")).to_contain_text("eval-000004-sampled/group 1")
+
+
+def test_our_failures_are_told_from_the_models_and_alike_ones_are_one(
+    page: Page, port: int
+) -> None:
+    visit(page, port, f"#/{Runs.FAILED:d}?view=failures", "failures")
+    ours = page.get_by_label("Ours").locator("tbody tr")
+    expect(ours.nth(0)).to_contain_text("2 50.0%our failureWorkerDied in step: worker 12 died")
+    expect(ours.nth(1)).to_contain_text("1 25.0%our failureWorkerDied in step: no space left")
+    models = page.get_by_label("The model's").locator("tbody tr")
+    expect(models.nth(0)).to_contain_text("1 25.0%failure")
+    expect(models.nth(1)).to_contain_text("invalid turn 2 turnsno action")
+    ours.nth(0).locator("a").press("Enter")
+    page.locator("[data-ready=turn]").wait_for()
+    expect(page.get_by_label("Ended by")).to_contain_text("worker 12 died")
+
+
+def test_text_is_found_where_it_stands(page: Page, port: int) -> None:
+    visit(page, port, "#/0?view=search", "search")
+    page.keyboard.type("CLICK[b2]")
+    press(page, "Enter")
+    hits = page.locator(".hitlist li")
+    expect(page.locator(".found .summary")).to_have_text("In 2 texts of 2 episodes")
+    expect(hits.nth(0)).to_contain_text("step-000000 group 0 m2 turn 2")
+    expect(hits.nth(0).locator("b")).to_have_text("click[B2]")
+    hits.nth(0).locator("a").press("Enter")
+    page.locator("[data-ready=turn]").wait_for()
+    expect(page.get_by_label("Did")).to_contain_text("click[B2]")
+    visit(page, port, "#/0?view=search&text=never+said", "search")
+    expect(page.locator(".found .summary")).to_have_text("Nowhere in this run.")
+
+
+def test_a_link_may_lead_to_a_token(page: Page, port: int) -> None:
+    visit(page, port, f"{S1}?view=turn&member=0&turn=1&token=1", "turn")
+    tokens = page.get_by_label("tokens")
+    expect(tokens.locator(".chosen-token")).to_have_count(1)
+    expect(tokens.locator("p.facts")).to_have_text("token 1: id 2, logprob -0.5, 60.7%")
+    press(page, "ArrowRight")
+    assert query(page, "token") is None
+    tokens.locator(".sampled .token").click()
+    assert query(page, "token") == "1"
+
+
+def test_provenance_shows_the_recipe(page: Page, port: int) -> None:
+    visit(page, port, "#/0?view=provenance", "provenance")
+    expect(page.locator(".provenance pre").first).to_contain_text("agentgym/Corridor-v0")
+    visit(page, port, f"#/{Runs.FAILED:d}?view=provenance", "provenance")
+    expect(page.locator(".provenance pre")).to_have_text("there is no config.yaml")
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -214,22 +334,23 @@ def test_a_phone_shows_every_view_without_scrolling_sideways(
     page: Page, port: int, name: str
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, port, VIEWS[name], name)
+    visit(page, port, VIEWS[name])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", VIEWS)
-def test_axe_finds_nothing_serious(page: Page, port: int, name: str, scheme: Any) -> None:
+def test_axe_finds_nothing_serious(page: Page, port: int, name: str) -> None:
     if not AXE.is_file():
         pytest.skip("no axe-core in .cache/axe; `make test` fetches it")
-    page.emulate_media(color_scheme=scheme)
-    visit(page, port, VIEWS[name], name)
+    visit(page, port, VIEWS[name])
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run().then(result => result.violations)")
-    serious = [
-        (each["id"], each["nodes"][0]["html"][:200])
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        found = page.evaluate("axe.run().then(result => result.violations)")
+        serious = [
+            (each["id"], each["nodes"][0]["html"][:200])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert (scheme, serious) == (scheme, [])

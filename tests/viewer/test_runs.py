@@ -15,9 +15,10 @@ from graph_groups import S1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, turn
-from served import ask, get, serving
+from served import ask, get
 from starlette.responses import Response
 from stored_runs import by_seed, write_run
+from viewed_runs import Runs
 
 from agentgym import registry, store
 from agentgym.cli import main
@@ -28,6 +29,7 @@ from agentgym.types import Episode, EpisodeId, Observation
 from agentgym.viewer.app import as_json
 from agentgym.viewer.credit import credit, graph
 from agentgym.viewer.runs import OpenRun
+from agentgym.viewer.search import search
 
 GROUP = "/api/runs/0/files/step-000001/groups/2"
 PNG = b"\x89PNG\r\n\x1a\n and the rest"
@@ -59,7 +61,7 @@ def test_the_table_says_what_duckdb_says(stored: Path) -> None:
     assert table["problems"] == []
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(episodes=st.lists(any_episode(), max_size=4, unique_by=lambda e: (e.id.group, e.id.member)))
 def test_any_episode_can_be_shown(
     tmp_path_factory: pytest.TempPathFactory, episodes: list[Episode]
@@ -169,19 +171,16 @@ def test_reading_a_run_loads_no_keys_that_the_run_names(tmp_path: Path, keys: ob
     assert credit(opened, "step-000000", 0, scheme="grpo")
 
 
-def test_a_damaged_file_is_named_and_costs_nothing_else(tmp_path: Path) -> None:
-    write_run(tmp_path, by_seed)
-    damaged = tmp_path / "episodes" / "step-000000.parquet"
-    damaged.write_bytes(damaged.read_bytes()[:-100])
-    with serving(tmp_path) as port:
-        table = get(port, "/api/runs/0/episodes")
-        (problem,) = table["problems"]
-        assert problem.startswith("episodes/step-000000.parquet: the digest beside it")
-        assert set(table["columns"]["file"]) == {"step-000001"}
-        status, _, body = ask(port, "/api/runs/0/files/step-000000/groups/0")
-        assert status == 503
-        assert "episodes/step-000000.parquet" in json.loads(body)["error"]
-        assert get(port, f"{GROUP}/credit")["difference"] == 0.0
+def test_a_damaged_file_is_named_and_costs_nothing_else(port: int) -> None:
+    run = f"/api/runs/{Runs.DAMAGED:d}"
+    table = get(port, f"{run}/episodes")
+    (problem,) = table["problems"]
+    assert problem.startswith("episodes/step-000000.parquet: the digest beside it")
+    assert set(table["columns"]["file"]) == {"step-000001"}
+    status, _, body = ask(port, f"{run}/files/step-000000/groups/0")
+    assert status == 503
+    assert "episodes/step-000000.parquet" in json.loads(body)["error"]
+    assert get(port, f"{run}/files/step-000001/groups/2/credit")["difference"] == 0.0
 
 
 def test_a_file_whose_digest_holds_but_whose_content_is_odd_is_named(tmp_path: Path) -> None:
@@ -205,6 +204,110 @@ def test_new_files_appear_and_lost_ones_go(tmp_path: Path) -> None:
     assert set(opened.table()["columns"]["file"]) == {"step-000000", "step-000001"}
     shutil.rmtree(tmp_path)
     assert opened.table()["columns"]["file"] == []
+
+
+def columns_of(*parts: dict[str, Any]) -> list[tuple[str, int]]:
+    """File and group of each row."""
+    columns = [part["columns"] for part in parts]
+    return [pair for each in columns for pair in zip(each["file"], each["group"], strict=True)]
+
+
+def test_a_table_read_in_parts_is_the_whole_table(stored: Path) -> None:
+    whole = OpenRun(store.open(stored)).table()
+    opened = OpenRun(store.open(stored))
+    first = opened.table(seconds=0)
+    second = opened.table(first["next"], seconds=0)
+    assert (whole["more"], first["more"], second["more"]) == (False, True, False)
+    assert (first["anew"], second["anew"]) == (True, False)
+    assert columns_of(first, second) == columns_of(whole)
+    assert columns_of(opened.table(second["next"])) == []
+
+
+def test_after_a_file_that_was_given_has_changed_all_is_given_anew(tmp_path: Path) -> None:
+    write_run(tmp_path, by_seed)
+    opened = OpenRun(store.open(tmp_path))
+    last = opened.table()["next"]
+    path = tmp_path / "episodes" / "step-000000.parquet"
+    store.write_episodes(path, store.read_episodes(path)[:3])
+    again = opened.table(last)
+    assert (again["anew"], columns_of(again)) == (True, columns_of(opened.table()))
+    for odd in ("nonsense", "9-", "-1-x", "\u0661-x"):
+        assert opened.table(odd)["anew"]
+
+
+def test_rows_come_in_the_order_of_the_run(tmp_path: Path) -> None:
+    names = (
+        "eval-000000-greedy",
+        "step-000000",
+        "step-000001",
+        "eval-000002-greedy",
+        "judge-000002",
+    )
+    for name in reversed(names):
+        store.write_episodes(
+            tmp_path / "episodes" / f"{name}.parquet", [episode([turn("a", "b")], 1.0)]
+        )
+    assert OpenRun(store.open(tmp_path)).table()["columns"]["file"] == list(names)
+
+
+TEXTS = st.text("abAB.\u00e9\u00c9(", min_size=0, max_size=6)
+
+
+@settings(max_examples=15)
+@given(
+    texts=st.lists(st.lists(st.tuples(TEXTS, TEXTS), max_size=3), max_size=4),
+    wanted=TEXTS.filter(bool),
+)
+def test_search_finds_every_text_that_contains_another(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[list[tuple[str, str]]], wanted: str
+) -> None:
+    episodes = [
+        replace(
+            episode(
+                [
+                    replace(turn(said, ""), observation=Observation(text=seen))
+                    for said, seen in each
+                ],
+                0.0,
+                first="-",
+            ),
+            id=EpisodeId(step=0, group=number, member=0),
+        )
+        for number, each in enumerate(texts)
+    ]
+    expected = [
+        (number, turn, part)
+        for number, each in enumerate(texts)
+        for turn, pair in enumerate(each, start=1)
+        for part, text in zip(("text", "observation"), pair, strict=True)
+        if wanted.lower() in text.lower()
+    ]
+    found = search(write(tmp_path_factory.mktemp("found"), *episodes), wanted)
+    assert found["count"] == len(expected)
+    assert found["episodes"] == len({number for number, _, _ in expected})
+    assert sorted((h["group"], h["turn"], h["part"]) for h in found["hits"]) == sorted(expected)
+    assert {h["found"].lower() for h in found["hits"]} <= {wanted.lower()}
+
+
+def test_search_looks_into_first_observations_and_errors_too(port: int) -> None:
+    asked = f"/api/runs/{Runs.FAILED:d}/search?text="
+    (first, *_) = get(port, f"{asked}START")["hits"]
+    assert (first["turn"], first["part"], first["found"]) == (0, "observation", "start")
+    (error,) = get(port, f"{asked}no+space")["hits"]
+    assert (error["group"], error["part"]) == (2, "error")
+    status, _, body = ask(port, asked)
+    assert (status, json.loads(body)["error"]) == (404, "there is no text to search for")
+
+
+def test_provenance_says_when_a_run_was_begun_and_what_it_lacks(tmp_path: Path) -> None:
+    lines = (
+        '{"phase": "begin", "unix_seconds": 0}\n{"phase": "begin", "unix_seconds": 60}\n[1]\n{"torn'
+    )
+    store.write_text(tmp_path / "metrics.jsonl", lines)
+    assert OpenRun(store.open(tmp_path)).about()["provenance"] == [
+        ("recipe", "there is no config.yaml"),
+        ("begun and ended", "begin  1970-01-01 00:00:00 UTC\nbegin  1970-01-01 00:01:00 UTC"),
+    ]
 
 
 def test_an_empty_run_has_an_empty_table(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 // The table of a run's episodes: facets, a filter, an order, all in the address.
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { parseFilter, sortRows } from "./filter";
 import { count, largest, plain, statusWords } from "./format";
 import { useKeys } from "./keys";
 import { Banner, CreditBar, Show, Status } from "./parts";
-import { forget, load, type About, type Cell, type Num, type Table } from "./records";
+import type { Cell, Num, Table } from "./records";
 import { go, href, route, withQuery } from "./route";
+import { showFresh, tailOf, type Tail } from "./tail";
 
 const ROW = 28;
 /** Rows drawn above and below what is visible, so that fast scrolling shows no gaps. */
@@ -31,17 +32,16 @@ const HEADS: [column: string, title: string, kind: string][] = [
   ["advantage", "advantage", "bar"],
 ];
 
-export function Episodes({ run, about }: { run: number; about: About }) {
-  const path = `/api/runs/${run}/episodes`;
-  useEffect(() => () => forget(path), [path]);
+export function Episodes({ run }: { run: number }) {
   return (
-    <Show from={load<Table>(path)} what="the episodes">
-      {(table) => <Listing table={table} about={about} />}
+    <Show from={tailOf(run)} what="the episodes">
+      {(tail) => <Listing run={run} tail={tail} />}
     </Show>
   );
 }
 
-function Listing({ table, about }: { table: Table; about: About }) {
+function Listing({ run, tail }: { run: number; tail: Tail }) {
+  const { table, whole, fresh, lost } = tail;
   const query = route.value.query;
   const size = table.columns.file?.length ?? 0;
   const all = useMemo(() => Array.from({ length: size }, (_, row) => row), [size]);
@@ -56,6 +56,7 @@ function Listing({ table, about }: { table: Table; about: About }) {
   return (
     <main class="episodes" data-ready="episodes">
       <div class="banners">
+        {lost === null ? null : <Banner>Nothing new can be read: {lost}</Banner>}
         {table.problems.map((problem) => (
           <Banner key={problem}>This file cannot be read and is left out: {problem}</Banner>
         ))}
@@ -72,10 +73,6 @@ function Listing({ table, about }: { table: Table; about: About }) {
             chosen={chosen[index] ?? null}
           />
         ))}
-        <details class="recipe">
-          <summary>recipe</summary>
-          <pre>{about.recipe}</pre>
-        </details>
       </aside>
       <section class="listing" aria-label="episodes">
         <p class="summary">
@@ -83,8 +80,14 @@ function Listing({ table, about }: { table: Table; about: About }) {
             ? count(size, "episode")
             : `${rows.length.toLocaleString("en")} of ${count(size, "episode")}`}
           <Outcome table={table} rows={rows} />
+          {whole ? null : <> &middot; reading on&hellip;</>}
+          {fresh === null ? null : (
+            <button type="button" class="fresh" onClick={() => showFresh(run)}>
+              {count(fresh.columns.file?.length ?? 0, "new episode")} <kbd>n</kbd>
+            </button>
+          )}
         </p>
-        {size === 0 ? <Empty problems={table.problems.length} /> : <Rows table={table} rows={rows} order={order} />}
+        {size === 0 ? <Empty problems={table.problems.length} run={run} /> : <Rows run={run} table={table} rows={rows} order={order} />}
       </section>
     </main>
   );
@@ -105,12 +108,13 @@ function Outcome({ table, rows }: { table: Table; rows: number[] }) {
   return <> &middot; {((100 * won) / known.length).toFixed(1)}% success</>;
 }
 
-function Empty({ problems }: { problems: number }) {
+function Empty({ problems, run }: { problems: number; run: number }) {
+  useKeys({ n: () => showFresh(run) });
   return (
     <p class="empty">
       {problems
         ? "None of this run's episode files can be read; the lines above say why."
-        : "This run has no episodes yet. They appear here when its first train step or evaluation ends; reload then."}
+        : "This run has no episodes yet. They appear here when its first train step or evaluation ends."}
     </p>
   );
 }
@@ -173,7 +177,7 @@ function Facet({ title, column, table, rows, chosen }: {
   );
 }
 
-function Rows({ table, rows, order }: { table: Table; rows: number[]; order: string }) {
+function Rows({ run, table, rows, order }: { run: number; table: Table; rows: number[]; order: string }) {
   const box = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
   const height = useSignal(800);
@@ -211,6 +215,7 @@ function Rows({ table, rows, order }: { table: Table; rows: number[]; order: str
       const row = rows[at];
       if (row !== undefined) location.hash = link(table, row);
     },
+    n: () => showFresh(run),
     "/": () => document.querySelector<HTMLInputElement>(".search input")?.focus(),
   });
   const first = Math.max(0, Math.floor(top.value / ROW) - SPARE);

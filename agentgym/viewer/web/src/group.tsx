@@ -1,10 +1,11 @@
 // A group: its members' credit at a glance, and below it one of three views of the same turn.
+import { isExported } from "./archive";
 import { Compare } from "./compare";
 import { finite, largest, plain, signed, statusWords, count } from "./format";
 import { GraphView } from "./graph";
 import { useKeys } from "./keys";
 import { Banner, Show, Status } from "./parts";
-import { load, type Credit, type Episode, type Group, type Loaded, type Num } from "./records";
+import { load, type About, type Credit, type Episode, type Group, type Loaded, type Num } from "./records";
 import { go, route, wholeNumber, withQuery } from "./route";
 import { TurnView } from "./turn";
 import type { Selection } from "./selection";
@@ -15,16 +16,16 @@ export const VIEWS = [
   ["graph", "Graph"],
 ] as const;
 
-export function GroupView({ run, file, group }: { run: number; file: string; group: number }) {
+export function GroupView({ run, file, group, about }: { run: number; file: string; group: number; about: About }) {
   const path = `/api/runs/${run}/files/${encodeURIComponent(file)}/groups/${group}`;
   return (
     <Show from={load<Group>(path)} what={`group ${group} of ${file}`}>
-      {(found) => <Members path={path} group={found} />}
+      {(found) => <Members path={path} group={found} about={about} />}
     </Show>
   );
 }
 
-function Members({ path, group }: { path: string; group: Group }) {
+function Members({ path, group, about }: { path: string; group: Group; about: About }) {
   const { query } = route.value;
   const scheme = query.get("scheme");
   const credit = load<Credit>(`${path}/credit${scheme ? `?scheme=${encodeURIComponent(scheme)}` : ""}`);
@@ -63,7 +64,15 @@ function Members({ path, group }: { path: string; group: Group }) {
         </span>
       </div>
       {view === "turn" ? (
-        <TurnView path={path} group={group} advantages={advantages} credit={credit} scale={scale} selection={selection} />
+        <TurnView
+          path={path}
+          group={group}
+          replay={about.replay}
+          advantages={advantages}
+          credit={credit}
+          scale={scale}
+          selection={selection}
+        />
       ) : view === "graph" ? (
         <GraphView path={path} scheme={scheme} group={group} selection={selection} />
       ) : (
@@ -80,7 +89,7 @@ function selectionOf(group: Group, query: URLSearchParams): Selection {
   return {
     place,
     turn: Math.min(wholeNumber(query.get("turn")) ?? Math.min(1, turns), turns),
-    select: (to, turn) => go({ query: withQuery({ member: to, turn }) }, { replace: true }),
+    select: (to, turn) => go({ query: withQuery({ member: to, turn, token: null }) }, { replace: true }),
   };
 }
 
@@ -147,7 +156,7 @@ function Tick({ credit }: { credit: Loaded<Credit> }) {
 }
 
 function Schemes({ credit, scheme }: { credit: Loaded<Credit>; scheme: string | null }) {
-  if (credit.state === "failed" && scheme === null) return null;
+  if (isExported || (credit.state === "failed" && scheme === null)) return null;
   const names = credit.state === "ready" ? credit.value.schemes : scheme === null ? [] : [scheme];
   const used = credit.state === "ready" ? credit.value.used : null;
   return (

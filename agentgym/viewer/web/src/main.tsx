@@ -2,28 +2,49 @@
 import { render } from "preact";
 import { Episodes } from "./episodes";
 import { GroupView } from "./group";
+import { FailureReport } from "./failures";
 import { Show } from "./parts";
-import { load, type About } from "./records";
+import { Provenance } from "./provenance";
+import { load, RUNS, type About } from "./records";
 import { go, href, route } from "./route";
+import { Search } from "./search";
+import { Versus } from "./versus";
 import "./style.css";
 
+const PAGES: [view: string | null, title: string][] = [
+  [null, "episodes"],
+  ["compare", "compare"],
+  ["failures", "failures"],
+  ["search", "search"],
+  ["provenance", "provenance"],
+];
+
 function Page() {
-  const runs = load<About[]>("/api/runs");
+  const runs = load<About[]>(RUNS);
   return (
     <>
       <Show from={runs} what="the list of runs">
         {(found) => {
           const { run, file, group } = route.value;
           const about = found[run];
+          const view = route.value.query.get("view");
           if (about === undefined) return <p class="waiting">There is no run {run}; open: {found.length}.</p>;
           document.title = file === null ? about.name : `${file} group ${group ?? 0} \u00b7 ${about.name}`;
           return (
             <>
               <Head runs={found} />
-              {file === null ? (
-                <Episodes run={run} about={about} />
+              {file !== null ? (
+                <GroupView run={run} file={file} group={group ?? 0} about={about} />
+              ) : view === "compare" ? (
+                <Versus runs={found} />
+              ) : view === "failures" ? (
+                <FailureReport run={run} />
+              ) : view === "search" ? (
+                <Search run={run} />
+              ) : view === "provenance" ? (
+                <Provenance about={about} />
               ) : (
-                <GroupView run={run} file={file} group={group ?? 0} />
+                <Episodes run={run} />
               )}
             </>
           );
@@ -33,9 +54,14 @@ function Page() {
   );
 }
 
+function pageOf(run: number, view: string | null): string {
+  return href({ run, file: null, group: null, query: new URLSearchParams(view === null ? {} : { view }) });
+}
+
 function Head({ runs }: { runs: About[] }) {
-  const { run, file, group } = route.value;
-  const home = href({ run, file: null, group: null, query: new URLSearchParams() });
+  const { run, file, group, query } = route.value;
+  const view = query.get("view");
+  const home = pageOf(run, null);
   return (
     <header class="head">
       <nav aria-label="where you are">
@@ -54,9 +80,11 @@ function Head({ runs }: { runs: About[] }) {
             ))}
           </select>
         ) : null}
-        <a href={home} class={file === null ? "here" : ""}>
-          {runs.length > 1 ? "episodes" : (runs[run]?.name ?? "episodes")}
-        </a>
+        {runs.length > 1 && file === null ? null : (
+          <a href={home} class={file === null ? "here" : ""}>
+            {runs[run]?.name}
+          </a>
+        )}
         {file === null ? null : (
           <>
             <span aria-hidden="true" class="slash">/</span>
@@ -66,6 +94,15 @@ function Head({ runs }: { runs: About[] }) {
           </>
         )}
       </nav>
+      {file === null ? (
+        <nav aria-label="of this run">
+          {PAGES.map(([name, title]) => (
+            <a key={title} href={pageOf(run, name)} aria-current={view === name ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+      ) : null}
     </header>
   );
 }

@@ -1,12 +1,16 @@
 // What the server sends, and how it is fetched.
 import { signal, type Signal } from "@preact/signals";
+import { ask } from "./archive";
 
 /** A number; those that JSON lacks come as "NaN", "Infinity" and "-Infinity". */
 export type Num = number | "NaN" | "Infinity" | "-Infinity";
 
 export interface About {
   name: string;
-  recipe: string;
+  /** The command that prints an episode, without saying which. */
+  replay: string;
+  /** What the run's folder says of where it comes from: title and text. */
+  provenance: [title: string, text: string][];
 }
 
 export type Cell = Num | string | boolean | null;
@@ -97,6 +101,43 @@ export interface Credit {
   >;
 }
 
+export interface Place {
+  file: string;
+  group: number;
+  member: number;
+  /** From 1; 0 is the first observation. */
+  turn: number;
+}
+
+export interface Hit extends Place {
+  /** Which text of the turn: "action", "text", "observation" or "error". */
+  part: string;
+  before: string;
+  found: string;
+  after: string;
+}
+
+export interface Hits {
+  count: number;
+  episodes: number;
+  /** The first ones. */
+  hits: Hit[];
+}
+
+export interface FailureKind extends Place {
+  /** Whether the machinery failed, and not the model. */
+  ours: boolean;
+  what: string;
+  detail: string;
+  episodes: number;
+  turns: number;
+}
+
+export interface Failures {
+  episodes: number;
+  kinds: FailureKind[];
+}
+
 export interface GraphNode {
   id: number;
   kind: "state" | "failure" | "success";
@@ -127,6 +168,8 @@ export interface Graph {
 /** What is known of an answer: nothing yet, the value, or why there is none. */
 export type Loaded<T> = { state: "loading" } | { state: "ready"; value: T } | { state: "failed"; error: string };
 
+/** The address of the list of runs, which stays. */
+export const RUNS = "/api/runs";
 const KEPT = 24;
 const answers = new Map<string, Signal<Loaded<unknown>>>();
 
@@ -136,34 +179,22 @@ export function load<T>(path: string): Loaded<T> {
   if (found === undefined) {
     found = signal<Loaded<unknown>>({ state: "loading" });
     answers.set(path, found);
-    const oldest = answers.keys().next().value;
+    const oldest = [...answers.keys()].find((each) => each !== RUNS);
     if (answers.size > KEPT && oldest !== undefined) answers.delete(oldest);
     void fetchInto(path, found);
   }
   return found.value as Loaded<T>;
 }
 
-/** Ask again the next time that the address is read. */
-export function forget(path: string): void {
-  answers.delete(path);
+/** Ask again for what is read of the runs. */
+export function forgetAll(): void {
+  for (const path of [...answers.keys()]) if (path !== RUNS) answers.delete(path);
 }
 
 async function fetchInto(path: string, target: Signal<Loaded<unknown>>): Promise<void> {
-  let response: Response;
   try {
-    response = await fetch(path);
-  } catch {
-    const error = "the viewer's server did not answer; is 'agentgym view' still running?";
-    target.value = { state: "failed", error };
-    return;
-  }
-  try {
-    const body: unknown = await response.json();
-    target.value = response.ok
-      ? { state: "ready", value: body }
-      : { state: "failed", error: (body as { error: string }).error };
-  } catch {
-    const error = `the server failed on this (${response.status}); its terminal says why`;
-    target.value = { state: "failed", error };
+    target.value = { state: "ready", value: await ask(path) };
+  } catch (error) {
+    target.value = { state: "failed", error: (error as Error).message };
   }
 }

@@ -1,6 +1,7 @@
 // The tokens of a turn: what was put in, and what was sampled, the unlikelier the darker.
 import { finite, plain, signed } from "./format";
 import type { Num, Turn } from "./records";
+import { go, route, wholeNumber, withQuery } from "./route";
 
 /** Surprise in nats at which a token is as dark as it gets. */
 const DARKEST = 4;
@@ -12,6 +13,7 @@ export function Tokens({ turn, pieces, advantages }: {
   pieces: Record<string, string> | null;
   advantages: Num[] | null;
 }) {
+  const chosen = wholeNumber(route.value.query.get("token"));
   const text = (id: number) => pieces?.[id] ?? `\u27e8${id}\u27e9`;
   return (
     <section class="tokens" aria-label="tokens">
@@ -36,7 +38,8 @@ export function Tokens({ turn, pieces, advantages }: {
           return (
             <span
               key={index}
-              class="token"
+              class={`token ${index + 1 === chosen ? "chosen-token" : ""}`}
+              onClick={() => go({ query: withQuery({ token: index + 1 === chosen ? null : index + 1 }) }, { replace: true })}
               style={{ "--heat": heat.toFixed(3) }}
               title={tokenTitle(id, logprob, advantages?.[index] ?? null)}
             >
@@ -45,6 +48,12 @@ export function Tokens({ turn, pieces, advantages }: {
           );
         })}
       </p>
+      {chosen !== null && turn.action_ids[chosen - 1] !== undefined ? (
+        <p class="facts">
+          token {chosen}:{" "}
+          {tokenTitle(turn.action_ids[chosen - 1] ?? 0, turn.logprobs[chosen - 1] ?? null, advantages?.[chosen - 1] ?? null)}
+        </p>
+      ) : null}
       <p class="legend">
         <span class="token" style={{ "--heat": "0" }}>likely</span>
         <span class="token" style={{ "--heat": "0.5" }}>logprob &minus;2</span>

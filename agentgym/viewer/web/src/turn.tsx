@@ -1,14 +1,18 @@
 // One turn, to read: what the agent saw, what it did, what came back, and what that was worth.
 import type { ComponentChildren } from "preact";
+import { pictureAt } from "./archive";
 import type { Selection } from "./selection";
 import { plain, signed } from "./format";
+import { panelOf } from "./panels";
 import { CreditBar, Status } from "./parts";
 import type { Credit, Episode, EpisodeError, Group, Loaded, Num, Observation, Turn } from "./records";
+import { Text } from "./text";
 import { Tokens } from "./tokens";
 
-export function TurnView({ path, group, advantages, credit, scale, selection }: {
+export function TurnView({ path, group, replay, advantages, credit, scale, selection }: {
   path: string;
   group: Group;
+  replay: string;
   advantages: (Num[] | null)[];
   credit: Loaded<Credit>;
   scale: number;
@@ -17,10 +21,12 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
   const episode = group.members[selection.place];
   if (episode === undefined) return <p class="empty">This group has no members.</p>;
   const turn = episode.turns[selection.turn - 1];
-  const picture = (number: number) => `${path}/pictures/${episode.member}/${number}`;
+  const picture = (number: number) => pictureAt(`${path}/pictures/${episode.member}/${number}`);
   if (turn === undefined) return <Start episode={episode} picture={picture(0)} />;
   const before = selection.turn === 1 ? episode.first : episode.turns[selection.turn - 2]?.observation;
   const index = selection.turn - 1;
+  const panel = panelOf(episode.env);
+  const board = panel?.board?.(episode, selection.turn);
   return (
     <div class="turn">
       <div class="story">
@@ -34,21 +40,34 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
           </Block>
         ) : null}
         <Block title="Saw">
-          {before ? <Seen observation={before} picture={picture(selection.turn - 1)} /> : <p>(reset failed)</p>}
+          {before ? (
+            <Seen
+              observation={before}
+              picture={picture(selection.turn - 1)}
+              drawn={panel?.seen?.(episode, selection.turn - 1, true)}
+            />
+          ) : (
+            <p>(reset failed)</p>
+          )}
         </Block>
         <Block title="Did">
-          <p class="text action">{turn.action ?? "(no action)"}</p>
+          <Text class="action" text={turn.action ?? "(no action)"} />
           {turn.invalid === null ? null : <p class="invalid">invalid: {turn.invalid}</p>}
           {turn.text.trim() === (turn.action ?? "").trim() ? null : (
             <details open>
               <summary>the model's whole text</summary>
-              <p class="text">{turn.text}</p>
+              <Text text={turn.text} />
             </details>
           )}
         </Block>
         <Block title="Came back">
-          <Seen observation={turn.observation} picture={picture(selection.turn)} />
+          <Seen
+            observation={turn.observation}
+            picture={picture(selection.turn)}
+            drawn={panel?.seen?.(episode, selection.turn, false)}
+          />
         </Block>
+        {panel && board ? <Block title={panel.title}>{board}</Block> : null}
         {episode.error && selection.turn === episode.turns.length ? <Failure error={episode.error} /> : null}
       </div>
       <div class="worth">
@@ -62,7 +81,11 @@ export function TurnView({ path, group, advantages, credit, scale, selection }: 
         />
         <Tokens turn={turn} pieces={group.pieces} advantages={episode.token_advantages?.[index] ?? null} />
         <Choices observation={before ?? null} action={turn.action} />
-        <Facts episode={episode} turn={turn} />
+        <Facts
+          episode={episode}
+          turn={turn}
+          replay={`${replay} --file ${group.file} --group ${group.group} --member ${episode.member}`}
+        />
       </div>
     </div>
   );
@@ -78,6 +101,8 @@ function Where({ episode, turn }: { episode: Episode; turn: number }) {
 }
 
 function Start({ episode, picture }: { episode: Episode; picture: string }) {
+  const panel = panelOf(episode.env);
+  const board = panel?.board?.(episode, 0);
   return (
     <div class="turn">
       <div class="story">
@@ -86,8 +111,13 @@ function Start({ episode, picture }: { episode: Episode; picture: string }) {
           <p class="text">{episode.system_prompt || "(no system prompt)"}</p>
         </Block>
         <Block title="Saw">
-          {episode.first ? <Seen observation={episode.first} picture={picture} /> : <p>(reset failed)</p>}
+          {episode.first ? (
+            <Seen observation={episode.first} picture={picture} drawn={panel?.seen?.(episode, 0, false)} />
+          ) : (
+            <p>(reset failed)</p>
+          )}
         </Block>
+        {panel && board ? <Block title={panel.title}>{board}</Block> : null}
         {episode.error && episode.turns.length === 0 ? <Failure error={episode.error} /> : null}
       </div>
       <div class="worth">
@@ -106,10 +136,24 @@ function Block({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-function Seen({ observation, picture }: { observation: Observation; picture: string }) {
+function Seen({ observation, picture, drawn }: {
+  observation: Observation;
+  picture: string;
+  drawn?: ComponentChildren;
+}) {
   return (
     <>
-      <p class="text">{observation.text}</p>
+      {drawn ? (
+        <>
+          {drawn}
+          <details>
+            <summary>as text</summary>
+            <p class="text">{observation.text}</p>
+          </details>
+        </>
+      ) : (
+        <Text text={observation.text} />
+      )}
       {observation.image ? <img src={picture} alt="what the environment showed" /> : null}
     </>
   );
@@ -208,7 +252,7 @@ function Choices({ observation, action }: { observation: Observation | null; act
   );
 }
 
-function Facts({ episode, turn }: { episode: Episode; turn: Turn }) {
+function Facts({ episode, turn, replay }: { episode: Episode; turn: Turn; replay: string }) {
   const value = turn.values ? plain(turn.values[0] ?? null) : null;
   return (
     <details class="more">
@@ -234,6 +278,8 @@ function Facts({ episode, turn }: { episode: Episode; turn: Turn }) {
         <dd>{episode.seed}</dd>
         <dt>panel</dt>
         <dd>{episode.panel_hash}</dd>
+        <dt>in a terminal</dt>
+        <dd class="mono">{replay}</dd>
       </dl>
     </details>
   );

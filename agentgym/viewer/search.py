@@ -1,0 +1,119 @@
+"""Text in the turns of a run's episodes: which texts contain it, and what stands around it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from agentgym.errors import StoreError, UsageError, boundary
+from agentgym.viewer.runs import OpenRun
+
+SHOWN_HITS = 300
+AROUND = 90
+"""Characters shown on each side of a hit."""
+LEAVES = (
+    "group", "member", "first.text", "error.message",
+    "turns.list.element.text", "turns.list.element.observation.text",
+)  # fmt: skip
+"""Actions are left out: they stand in the texts that they were read from."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What one file has."""
+
+    count: int = 0
+    episodes: set[int] = field(default_factory=set)
+    """Rows of the file."""
+    hits: list[dict[str, Any]] = field(default_factory=list)
+
+
+def search(opened: OpenRun, text: str) -> dict[str, Any]:
+    """The texts of turns that contain a text, however its letters are cased.
+
+    Files that cannot be read are left out, as they are from the table, which names them.
+
+    Raises:
+        UsageError: there is nothing to look for.
+    """
+    if not text:
+        raise UsageError("there is no text to search for")
+    paths = opened.sound_files()
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+        found = list(threads.map(lambda path: _in_file(path, text), paths))
+    return {
+        "count": sum(each.count for each in found),
+        "episodes": sum(len(each.episodes) for each in found),
+        "hits": list(islice((hit for each in found for hit in each.hits), SHOWN_HITS)),
+    }
+
+
+def snippet(text: str, wanted: str) -> dict[str, str]:
+    """The first place where a text has the wanted one, and what stands around it."""
+    match = re.search(re.escape(wanted), text, re.IGNORECASE)
+    start, end = match.span() if match else (0, 0)
+    left, right = max(0, start - AROUND), end + AROUND
+    return {
+        "before": ("..." if left else "") + text[left:start],
+        "found": text[start:end],
+        "after": text[end:right] + ("..." if right < len(text) else ""),
+    }
+
+
+def _in_file(path: Path, wanted: str) -> Found:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found = Found()
+    try:
+        with boundary(StoreError, str(path)), pq.ParquetFile(path) as file:
+            table = file.read(columns=list(LEAVES), use_threads=False).combine_chunks()
+    except StoreError:  # it went since it was listed
+        return found
+    for part, texts, rows, turns in _texts(table):
+        places = pc.indices_nonzero(pc.match_substring(texts, wanted, ignore_case=True))
+        found.count += len(places)
+        found.episodes |= set(rows.take(places).to_pylist())
+        for place in places.slice(0, SHOWN_HITS).to_pylist():
+            row = rows[place].as_py()
+            found.hits.append(
+                {
+                    "file": path.stem,
+                    "group": table.column("group")[row].as_py(),
+                    "member": table.column("member")[row].as_py(),
+                    "turn": turns[place].as_py(),
+                    "part": part,
+                    **snippet(texts[place].as_py(), wanted),
+                }
+            )
+    found.hits.sort(key=itemgetter("group", "member", "turn"))
+    return found
+
+
+def _texts(table: Any) -> Iterator[tuple[str, Any, Any, Any]]:
+    """What texts are, and parallel to each other: the texts, their rows, their turns."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if table.num_rows == 0:
+        return
+    (turns,) = table.column("turns").chunks
+    counts = pc.list_value_length(turns)
+    rows = pc.list_parent_indices(turns)
+    before = pc.subtract(pc.cumulative_sum(counts), counts).take(rows)
+    numbers = pc.add(pc.subtract(pa.array(range(len(rows)), pa.int64()), before), 1)
+    flat = pc.list_flatten(turns)
+    all_rows = pa.array(range(table.num_rows), pa.int64())
+    starts = pa.nulls(table.num_rows, pa.int64()).fill_null(0)
+    (first,), (error,) = table.column("first").chunks, table.column("error").chunks
+    yield "observation", pc.struct_field(first, "text"), all_rows, starts
+    yield "text", pc.struct_field(flat, "text"), rows, numbers
+    yield "observation", pc.struct_field(flat, ["observation", "text"]), rows, numbers
+    yield "error", pc.struct_field(error, "message"), all_rows, counts

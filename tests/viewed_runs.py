@@ -1,0 +1,120 @@
+"""Runs to look at: environments with pictures of their own, and whatever may be wrong with one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import IntEnum
+from pathlib import Path
+
+import gymnasium
+from scored import ended, episode, turn
+from stored_runs import by_seed, write_run
+
+from agentgym import store
+from agentgym.env import TurnEnv
+from agentgym.types import Episode, EpisodeId, ErrorInfo, Status
+
+
+class Runs(IntEnum):
+    """The served runs by their number."""
+
+    STORED = 0
+    PICTURED = 1
+    DAMAGED = 2
+    FAILED = 3
+    EVALUATED = 4
+    GROWING = 5
+    EMPTY = 6
+
+
+SHOWN = (
+    ("agentgym/ALFWorld-v0", "gen1/unseen"),
+    ("agentgym/WebShop-v0", "gen1/dev"),
+    ("agentgym/Search-v0", "gen1/unseen"),
+    ("agentgym/Box-v0", "gen1/unseen"),
+)
+DIFF = "@@ -1,2 +1,2 @@\n def f():\n-    return 1\n+    return 2"
+
+
+def won_by_expert(env_id: str, split: str, *, group: int) -> Episode:
+    """The second task of a split, as the environment's expert plays it."""
+    env = gymnasium.make(env_id).unwrapped
+    assert isinstance(env, TurnEnv)
+    task = env.panel(split).tasks[1]
+    first, _ = env.reset(options={"task": task})
+    turns, terminated = [], False
+    while not terminated:
+        action = env.expert_action()
+        observation, reward, terminated, _, _ = env.step(action)
+        turns.append(replace(turn(action, ""), observation=observation, reward=float(reward)))
+    return replace(
+        episode(turns, 1.0),
+        id=EpisodeId(step=0, group=group, member=0),
+        env=env_id,
+        task_id=task.id,
+        first=first,
+        status=Status.SUCCESS,
+        success=True,
+    )
+
+
+def write_pictured(folder: Path) -> None:
+    """One group for each environment of `SHOWN`, and one whose text is a diff."""
+    episodes = [won_by_expert(*each, group=group) for group, each in enumerate(SHOWN)]
+    plain = episode([replace(turn("edit", ""), text=DIFF)], 0.0, first="a file")
+    episodes.append(replace(plain, id=EpisodeId(step=0, group=len(SHOWN), member=0)))
+    store.write_episodes(folder / "episodes" / "eval-000000.parquet", episodes)
+
+
+def write_damaged(folder: Path) -> None:
+    """Two train steps; of the first the second half is missing."""
+    write_run(folder, by_seed)
+    path = folder / "episodes" / "step-000000.parquet"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def write_failed(folder: Path) -> None:
+    """Episodes that our machinery ended, two of them alike; one of the model's; and no recipe."""
+    lost = episode([turn("go", "a")], None)
+    messages = ("worker 12 died", "worker 7 died", "no space left")
+    told = [ErrorInfo(type="WorkerDied", phase="step", message=message) for message in messages]
+    failed = [replace(lost, error=error) for error in told]
+    failed.append(episode([turn(None, "a"), turn(None, "b"), turn("go", "c")], 0.0))
+    numbered = [
+        replace(each, id=EpisodeId(step=0, group=group, member=0))
+        for group, each in enumerate(failed)
+    ]
+    store.write_episodes(folder / "episodes" / "step-000000.parquet", numbered)
+
+
+def write_evaluated(folder: Path) -> None:
+    """Two evaluations of four tasks: one was fixed, one broke, two stayed as they were."""
+    for step, scores in ((0, (0.0, 1.0, 1.0, 0.0)), (4, (1.0, 0.0, 1.0, 0.0))):
+        played = [
+            replace(
+                ended(f"go {step}->room {number}, leave->END", score),
+                id=EpisodeId(step=step, group=number, member=0),
+                task_id=f"task-{number}",
+            )
+            for number, score in enumerate(scores)
+        ]
+        path = folder / "episodes" / f"eval-{step:06d}-sampled.parquet"
+        store.write_episodes(path, played)
+
+
+def write_step(folder: Path, step: int) -> None:
+    """One more train step of a run that grows."""
+    found = replace(episode([turn("go", "a")], 1.0), id=EpisodeId(step=step, group=0, member=0))
+    store.write_episodes(folder / "episodes" / f"step-{step:06d}.parquet", [found])
+
+
+def write_others(folder: Path) -> list[Path]:
+    """All but the first of them in a folder, in the order of their numbers."""
+    folders = [folder / name.lower() for name in Runs.__members__][1:]
+    write_pictured(folders[0])
+    write_damaged(folders[1])
+    write_failed(folders[2])
+    write_evaluated(folders[3])
+    write_step(folders[4], 0)
+    folders[5].mkdir()
+    return folders
