@@ -34,7 +34,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  $(BIN)/pip $(PIP) $(TORCH)+cpu || { \
 	  echo "no CPU build on your package index; set PIP_EXTRA_INDEX_URL to one that has it to save several GB"; \
 	  $(BIN)/pip $(PIP) $(TORCH); }; fi
-	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,tantivy,viewer,dev]'
+	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,lora,tantivy,viewer,dev]'
 	@touch $@
 
 # Installs Debian packages for what is missing. NEED: "command:package ..."; "ensurepip" is a

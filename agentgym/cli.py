@@ -72,6 +72,7 @@ def build_parser() -> Parser:
     _add_train(verbs)
     _add_plan(verbs)
     _add_eval(verbs)
+    _add_export_model(verbs)
     _add_env_verbs(verbs)
     _add_replay(verbs)
     _add_episodes(verbs)
@@ -129,10 +130,15 @@ def _add_plan(verbs: Any) -> None:
     )
     parser.add_argument("recipe", help="a shipped recipe, or a YAML file")
     parser.add_argument("--memory", metavar="SIZE", help="of the GPU, such as 24GB: does it fit?")
+    parser.add_argument("--control", action="store_true", help="of a run with a control")
     _add_json(parser)
     parser.set_defaults(
         run=lambda options, rest: load("agentgym.trainers.show_plan:plan")(
-            options.recipe, rest, memory=options.memory, as_json=options.json
+            options.recipe,
+            rest,
+            memory=options.memory,
+            control=options.control,
+            as_json=options.json,
         ),
         overrides=True,
     )
@@ -156,6 +162,15 @@ def _add_eval(verbs: Any) -> None:
             as_json=options.json,
         )
     )
+
+
+def _add_export_model(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "export-model", help="a run's newest model as an ordinary model folder"
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("out", type=Path, metavar="FOLDER", help="where it goes; must not exist")
+    parser.set_defaults(run=lambda options, _: commands.export_model(options.folder, options.out))
 
 
 def _add_env_verbs(verbs: Any) -> None:

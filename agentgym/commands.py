@@ -36,6 +36,8 @@ TABLE_ROWS = 200
 EXTRA_USES = {
     "train": "training a model, and judging or reading it",
     "gguf": "models in GGUF files",
+    "lora": "training an adapter in place of the weights",
+    "bitsandbytes": "an optimizer in 8 bits on a GPU",
     "tantivy": "search over millions of passages",
     "viewer": "`agentgym view`, reading a run in the browser",
     "search-real": "Search's panels of real facts, real1/...",
@@ -57,7 +59,7 @@ def train(
     control: bool,
 ) -> int:
     """Run a recipe and say where its report is, or how to go on when Ctrl-C stopped it."""
-    overrides = load("agentgym.trainers.config:parse_overrides")(words)
+    overrides = load("agentgym.trainers.overrides:parse_overrides")(words)
     # Most mistakes show here, before the import of torch takes its seconds.
     load("agentgym.trainers.config:resolve")(recipe, overrides)
     result = load("agentgym.trainers.run:train")(
@@ -87,7 +89,7 @@ def list_recipes() -> int:
 def print_config(recipe: str, words: Sequence[str]) -> int:
     """The resolved recipe as YAML."""
     config = "agentgym.trainers.config"
-    overrides = load(f"{config}:parse_overrides")(words)
+    overrides = load("agentgym.trainers.overrides:parse_overrides")(words)
     print(load(f"{config}:dump")(load(f"{config}:resolve")(recipe, overrides)), end="")
     return 0
 
@@ -119,6 +121,13 @@ def evaluate(
     by_type = [(k, None if v is None else f"{v:.1%}") for k, v in result["by_type"].items()]
     show_table(("type", "success"), by_type)
     print(f"read an episode: agentgym replay {folder} --file {result['file']}")
+    return 0
+
+
+def export_model(folder: Path, out: Path) -> int:
+    """Write a run's newest model, and say of which step it is."""
+    step = load("agentgym.trainers.export:export")(store.open(folder), out)
+    print(f"{out}: the model after {step} train steps")
     return 0
 
 

@@ -44,6 +44,8 @@ EXTRAS = {
     "transformers": "train",
     "textworld": "alfworld",
     "tantivy": "tantivy",
+    "peft": "lora",
+    "bitsandbytes": "bitsandbytes",
     "starlette": "viewer",
     "uvicorn": "viewer",
 }

@@ -11,7 +11,7 @@ import torch
 
 from agentgym import registry
 from agentgym.pool import Pool
-from agentgym.trainers.build import Panels, make_agent, make_pool
+from agentgym.trainers.build import Panels, load_policy, make_agent, make_pool
 from agentgym.trainers.config import Recipe, merge, validate
 from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.policy import Policy
@@ -73,7 +73,7 @@ def small_trainer(
     Args:
         wrap: what to put around the engine.
     """
-    policy = Policy.load(recipe.model.path, device="cpu")
+    policy = load_policy(recipe, recipe.model.path)
     agent, engine = make_agent(recipe, policy)
     if wrap is not None:
         agent = replace(agent, engine=wrap(engine))
@@ -82,7 +82,9 @@ def small_trainer(
         world=ALONE,
         policy=policy,
         reference=reference,
-        optimizer=torch.optim.SGD(policy.model.parameters(), lr=recipe.train.lr),
+        optimizer=torch.optim.SGD(
+            [p for p in policy.model.parameters() if p.requires_grad], lr=recipe.train.lr
+        ),
         agent=agent,
         pool=pool or make_pool(recipe),
         panel=Panels.load(recipe).train,

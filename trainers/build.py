@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
-from agentgym.trainers import config
+from agentgym.trainers import config, eight_bit, lora
 from agentgym.trainers.config import Recipe, make_plugin
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.trial import learns_from_one, tells_turns_apart
@@ -49,7 +50,11 @@ def check_recipe(recipe: Recipe) -> None:
             raise UsageError(f"'env.args': {error}") from error
     if recipe.env.pool == "inline" and recipe.env.deadlines != Deadlines():
         raise UsageError("'env.deadlines' hold for worker processes; set --env.pool process")
-    choose_device(recipe)
+    device = choose_device(recipe)
+    if recipe.train.optimizer == "adamw8bit":
+        eight_bit.check(device)
+    if recipe.lora is not None:
+        registry.load("peft:LoraConfig")
     for name, channel in recipe.rewards.items():
         make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
     credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
@@ -167,7 +172,7 @@ class Panels:
 
 
 def load_policy(recipe: Recipe, path: str, *, frozen: bool = False) -> Policy:
-    """A model folder or hub name as the recipe wants it.
+    """A model folder, hub name, or a checkpoint's adapter, as the recipe wants it.
 
     Args:
         frozen: it is never trained.
@@ -176,17 +181,49 @@ def load_policy(recipe: Recipe, path: str, *, frozen: bool = False) -> Policy:
         UsageError: it cannot be loaded, cannot be a policy, or is made for less context.
     """
     dtype = getattr(torch, recipe.model.dtype)
+    adapter = Path(path) if lora.is_adapter(Path(path)) else None
+    path = path if adapter is None else _below(adapter, recipe)
     policy = Policy.load(path, device=choose_device(recipe), dtype=dtype)
     if recipe.model.context > policy.context:
         raise UsageError(
             f"model.context is {recipe.model.context}, but '{path}' is made for sequences of at "
             f"most {policy.context} tokens"
         )
+    if recipe.lora is not None:
+        add_adapter(recipe, policy)
+    if adapter is not None:
+        lora.restore(policy.model, adapter)
     if frozen:
         policy.freeze()
     elif recomputes(recipe, policy.model.num_parameters()):
         recompute_layers(policy.model)
     return policy
+
+
+def _below(adapter: Path, recipe: Recipe) -> str:
+    """The model that a checkpoint's adapter belongs to: the run's own, if it has made one."""
+    own = adapter.parents[1] / "model"
+    return str(own) if own.is_dir() else recipe.model.path
+
+
+def add_adapter(recipe: Recipe, policy: Policy) -> None:
+    """Freeze the policy and give it the adapter that the recipe trains in its place."""
+    assert recipe.lora is not None, "the recipe trains every weight"
+    lora.add(policy.model, recipe.lora, seed=recipe.seed, dtype=policy.dtype)
+
+
+def merge_adapter(recipe: Recipe, policy: Policy, folder: Path, *, saved: bool) -> None:
+    """Make the policy's adapter part of its weights, and begin a new one.
+
+    Args:
+        folder: where the model without the new adapter is.
+        saved: save it there; one process does.
+    """
+    lora.merge(policy.model)
+    policy.model.name_or_path = str(folder)
+    if saved:
+        policy.save(folder)
+    add_adapter(recipe, policy)
 
 
 def recomputes(recipe: Recipe, num_parameters: int) -> bool:
@@ -240,14 +277,18 @@ def make_critic(recipe: Recipe, policy: Policy) -> Critic | None:
 def make_optimizer(recipe: Recipe, policy: Policy, critic: Critic | None) -> torch.optim.Optimizer:
     """AdamW over the policy and, with a learning rate of its own, the critic."""
     train = recipe.train
-    groups: list[dict[str, Any]] = [
-        {"params": list(policy.model.parameters()), "peak_lr": train.lr}
-    ]
+    trained = [p for p in policy.model.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [{"params": trained, "peak_lr": train.lr}]
     if critic is not None:
         groups.append({"params": list(critic.parameters()), "peak_lr": recipe.critic.lr})
-    return torch.optim.AdamW(
-        groups, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay, fused=True
-    )
+    settings: dict[str, Any] = {
+        "lr": train.lr,
+        "betas": train.betas,
+        "weight_decay": train.weight_decay,
+    }
+    if train.optimizer == "adamw8bit":
+        return eight_bit.make(groups, **settings)
+    return torch.optim.AdamW(groups, **settings, fused=True)
 
 
 def make_agent(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,8 +18,6 @@ from agentgym.trainers.rewards.combine import Channel
 from agentgym.worker import Deadlines
 
 RECIPES = Path(__file__).parent / "recipes"
-EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
-"""Numbers such as 3e-4, which YAML reads as text."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 """How much of a running mean AdamW keeps at each update."""
 
@@ -145,8 +142,11 @@ class TrainConfig(Section):
     outcomes and found some; off, a group is left out only where no turn has an advantage."""
     mask_truncated: bool = True
     """Keep turns that were cut by the token limit out of the loss."""
-    micro_batch_tokens: int = Field(default=4096, ge=1)
-    """Tokens per forward pass of the update: nodes of a token tree, or padded tokens."""
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    """`adamw8bit` keeps its running means in 8 bits: a GPU, and the extra `bitsandbytes`."""
+    micro_batch_tokens: int | None = Field(default=None, ge=1)
+    """Tokens per forward pass of the update: nodes of a token tree, or padded tokens. Unset: what
+    the plan finds to fit into the GPU, and 4,096 on a CPU."""
     max_importance: float = Field(default=2.0, gt=0)
     """Where `sampler` changes the distribution, a token's loss is multiplied by how much likelier
     the model had made it than the sampler did, up to this (truncated importance sampling)."""
@@ -154,6 +154,22 @@ class TrainConfig(Section):
     """Compute activations again in the backward pass; `auto` does above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
+
+    @property
+    def token_budget(self) -> int:
+        """`micro_batch_tokens`, or what it is on a CPU."""
+        return 4096 if self.micro_batch_tokens is None else self.micro_batch_tokens
+
+
+class LoraConfig(Section):
+    """An adapter that is trained in place of the weights; extra `lora`."""
+
+    rank: int = Field(default=32, ge=1)
+    """Inner width of the adapter's pairs of matrices."""
+    alpha: float = Field(default=64.0, gt=0)
+    """What a pair gives is multiplied by alpha / rank."""
+    targets: tuple[str, ...] = ()
+    """Names of linear layers, such as q_proj; none named: every one but the head."""
 
 
 class CriticConfig(Section):
@@ -239,6 +255,8 @@ class Recipe(Section):
     sampler: Sampler = Sampler()
     warm_start: WarmStartConfig | None = None
     train: TrainConfig = TrainConfig()
+    lora: LoraConfig | None = None
+    """Train an adapter; None trains every weight."""
     credit: PluginConfig = PluginConfig(name="grpo")
     critic: CriticConfig = CriticConfig()
     rewards: dict[str, ChannelConfig] = Field(default_factory=dict)
@@ -296,40 +314,6 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
-    """`["--train.steps", "20"]` as `{"train": {"steps": 20}}`; values are YAML.
-
-    Raises:
-        UsageError: a word is no option, or an option has no value.
-    """
-    tree: dict[str, Any] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--"):
-            raise UsageError(f"'{word}' is not an option; options look like --train.steps 20")
-        key, equals, value = word[2:].partition("=")
-        if not equals:
-            if not rest or rest[0].startswith("--"):
-                raise UsageError(f"option '{word}' needs a value")
-            value = rest.pop(0)
-        over: Any = _read_value(word, value)
-        for part in reversed(key.split(".")):
-            over = {part: over}
-        tree = merge(tree, over)
-    return tree
-
-
-def _read_value(word: str, value: str) -> Any:
-    try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UsageError(f"option '{word}': cannot read the value '{value}'") from None
-    if isinstance(read, str) and EXPONENT.fullmatch(read):
-        return float(read)
-    return read
 
 
 def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:

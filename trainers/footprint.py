@@ -6,12 +6,14 @@ from functools import cache, cached_property
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agentgym.errors import UsageError
-from agentgym.trainers import attention, precision
+from agentgym.trainers import attention, lora, precision
 from agentgym.trainers.batches import MicroBatch
+from agentgym.trainers.config import LoraConfig
 from agentgym.trainers.engines.packed import Packed, Piece
 from agentgym.trainers.engines.slots import Slots
 from agentgym.trainers.live_bytes import LiveBytes
@@ -25,9 +27,10 @@ SAMPLING_BYTES = 32
 class Footprint:
     """The bytes of one architecture; every figure is measured when it is first asked for."""
 
-    def __init__(self, config: Any) -> None:
-        """Take a transformers configuration."""
+    def __init__(self, config: Any, adapter: LoraConfig | None = None) -> None:
+        """Take a transformers configuration, and the adapter that is trained in its place."""
         self.config = config
+        self.adapter = adapter
         self.read = cache(self._read)
         self.train = cache(self._train)
 
@@ -35,25 +38,31 @@ class Footprint:
     def num_parameters(self) -> int:
         """Of the whole model, shared ones once."""
         with FakeTensorMode():
-            return int(self._model().num_parameters())
+            return int(self._base().num_parameters())
+
+    @cached_property
+    def trained(self) -> tuple[int, ...]:
+        """Elements of each tensor that is trained."""
+        with FakeTensorMode():
+            return tuple(p.numel() for p in self._model().parameters() if p.requires_grad)
 
     @cached_property
     def num_linear(self) -> int:
         """Weights of linear layers, the head's not among them."""
         with FakeTensorMode():
-            return sum(linear.weight.numel() for linear in precision.linears(self._model()))
+            return sum(linear.weight.numel() for linear in precision.linears(self._base()))
 
     def frozen(self, dtype: torch.dtype) -> int:
-        """Bytes of a model that is only read."""
+        """Bytes of a model that is only read, without an adapter."""
         with FakeTensorMode():
-            model = self._model()
+            model = self._base()
             precision.round_weights(model, dtype)
             return sum(p.numel() * p.element_size() for p in model.parameters())
 
     def cached_token(self, dtype: torch.dtype) -> int:
         """Bytes of one token's keys and values."""
         with FakeTensorMode():
-            slots = Slots(self._model(), dtype=dtype, max_slots=1, max_length=64)
+            slots = Slots(self._base(), dtype=dtype, max_slots=1, max_length=64)
             slots.reserve(1, 64)
             layers = range(self.config.num_hidden_layers)
             return sum(t.numel() * t.element_size() for i in layers for t in slots.layer(i)) // 64
@@ -82,7 +91,7 @@ class Footprint:
     def sampling(self, rows: int) -> int:
         """Bytes to draw a token for each of so many episodes."""
         with FakeTensorMode():
-            chunk = Scorer(self._model()).chunk
+            chunk = Scorer(self._base()).chunk
         return min(rows, chunk) * int(self.config.vocab_size) * SAMPLING_BYTES
 
     def _train(
@@ -101,15 +110,16 @@ class Footprint:
             members=tuple(range(rows)), ids=ids, targets=ids, wanted=wanted, as_tree=True
         )
         with FakeTensorMode():
-            model = self._model()
+            model = self._model(dtype)
             if recompute:
                 recompute_layers(model)
             scorer = Scorer(model, dtype=dtype)
             # Found out by reading real numbers, which there are none of. In padded rows the model
             # would build a mask that it does without where tensors have data.
             scorer.takes_trees = _takes_hook(model, dtype)
-            gradients = [torch.zeros_like(parameter) for parameter in model.parameters()]
-            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+            gradients = [torch.zeros_like(parameter) for parameter in trained]
+            for parameter, gradient in zip(trained, gradients, strict=True):
                 parameter.grad = gradient
             peaks = []
             for score in (scorer.states, scorer.run):
@@ -121,10 +131,38 @@ class Footprint:
         body, whole = peaks
         return body, max(0, whole - body)
 
-    def _model(self) -> PreTrainedModel:
+    def _base(self) -> PreTrainedModel:
         # As it is loaded, not as it was published.
         model: PreTrainedModel = AutoModelForCausalLM.from_config(self.config, dtype=torch.float32)
         return model
+
+    def _model(self, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+        """The model as it is trained: with the adapter, if there is one, beside frozen weights."""
+        if self.adapter is None:
+            return self._base()
+        # Fake tensors cannot be put in each other's place, as peft does.
+        with unset_fake_temporarily(), torch.device("meta"):
+            model = self._base()
+            lora.add(model, self.adapter, seed=0, dtype=dtype)
+        _fake(model)
+        return model
+
+
+def _fake(model: PreTrainedModel) -> None:
+    """Give a model without data fake tensors of this mode, one for each of its own."""
+    made: dict[int, Tensor] = {}
+    for module in model.modules():
+        stores: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+        for held in stores:
+            for name, tensor in held.items():
+                if tensor is None:
+                    continue
+                if id(tensor) not in made:
+                    fake = torch.empty(tensor.shape, dtype=tensor.dtype)
+                    if isinstance(tensor, nn.Parameter):
+                        fake = nn.Parameter(fake, requires_grad=tensor.requires_grad)
+                    made[id(tensor)] = fake
+                held[name] = made[id(tensor)]
 
 
 def _takes_hook(model: PreTrainedModel, dtype: torch.dtype) -> bool:

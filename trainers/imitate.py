@@ -132,7 +132,7 @@ def imitate(
         raise no_demonstration(recipe, found.tally)
 
     curve = []
-    every, budget = math.ceil(config.updates / CURVE_POINTS), recipe.train.micro_batch_tokens
+    every, budget = math.ceil(config.updates / CURVE_POINTS), recipe.train.token_budget
     losses = sft.warm_start(policy, found.sequences, config, world=world, seed=seed, budget=budget)
     with (
         stop.after(f"this update of the {title}"),

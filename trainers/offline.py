@@ -20,6 +20,7 @@ from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
 from agentgym.trainers.graph_data import GraphData, draw
 from agentgym.trainers.metrics import join
+from agentgym.trainers.overrides import parse_overrides
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, ScoredGroup
 
@@ -202,7 +203,7 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         if "=" not in word:
             raise UsageError(f"--set '{word}' needs a value, such as key_window=2")
-    return config.parse_overrides(f"--{word}" for word in words)
+    return parse_overrides(f"--{word}" for word in words)
 
 
 def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | None) -> Comparison:

@@ -6,7 +6,7 @@ be full: real runs stay below. A tree of shared prefixes is taken for the padded
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from transformers import AutoConfig
 
 from agentgym.env import find_spec
 from agentgym.errors import UsageError, boundary
-from agentgym.trainers import config, gguf
+from agentgym.trainers import config, eight_bit, gguf
 from agentgym.trainers.build import Panels, keeps_reference, reads_values, recomputes
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.engines.local import MAX_STEP_TOKENS
@@ -32,6 +32,8 @@ FLOPS = {"float32": 67e12, "bfloat16": 989e12}
 """Peak arithmetic of an H100 SXM by dtype, per second, without sparsity (NVIDIA's data sheet)."""
 BANDWIDTH = 3.35e12
 """Its memory's bytes per second."""
+MAX_BUDGET = 65_536
+"""Tokens of a micro-batch that is large enough for any GPU to be busy."""
 FREE = 0.1
 """The share of a memory that is left for the CUDA context, libraries, and gaps between tensors."""
 
@@ -51,11 +53,14 @@ class Memory:
     kv_pool: int
     prefill: int
     """What the engine needs beside the pool to read prompts and to draw tokens."""
+    control: int
+    """Weights and optimizer of the control's own policy, beside those of the finished run."""
 
     @property
     def always(self) -> int:
         """Bytes that live through the whole run."""
-        return self.weights + self.engine_copy + self.optimizer + self.reference
+        own = self.weights + self.engine_copy + self.optimizer
+        return own + self.reference + self.control
 
     @property
     def update(self) -> int:
@@ -76,13 +81,17 @@ class Memory:
 class Plan:
     """What a recipe comes to."""
 
-    def __init__(self, recipe: Recipe, footprint: Footprint, *, num_evaluated: int) -> None:
+    def __init__(
+        self, recipe: Recipe, footprint: Footprint, *, num_evaluated: int, control: bool = False
+    ) -> None:
         """Plan.
 
         Args:
             num_evaluated: tasks of the eval panel.
+            control: the run is one with a control.
         """
         self.recipe = recipe
+        self.control = control
         self.footprint = footprint
         self._num_evaluated = num_evaluated
         self.dtype: torch.dtype = getattr(torch, recipe.model.dtype)
@@ -104,12 +113,13 @@ class Plan:
     def memory(self) -> Memory:
         """The bytes."""
         recipe, footprint, dtype = self.recipe, self.footprint, self.dtype
-        context, budget = recipe.model.context, recipe.train.micro_batch_tokens
-        trained = footprint.num_parameters
+        context, budget = recipe.model.context, recipe.train.token_budget
+        sizes = footprint.trained
         if reads_values(recipe):
             width = footprint.config.hidden_size
-            trained += width * width + 2 * width + 1
-        rounded = dtype != torch.float32
+            sizes += (width * width, width, width, 1)
+        trained = sum(sizes)
+        frozen = 0 if recipe.lora is None else footprint.frozen(dtype)
         body, logits = footprint.train(
             dtype,
             recompute=recomputes(recipe, footprint.num_parameters),
@@ -121,20 +131,41 @@ class Plan:
             rows=min(self.live, max(1, MAX_STEP_TOKENS // context)),
             length=min(context, MAX_STEP_TOKENS),
         )
-        kept = self.live * round_up(context)
+        pool = self.live * round_up(context)
         if recipe.model.kv_tokens != "auto":
-            kept = min(kept, recipe.model.kv_tokens)
+            pool = min(pool, recipe.model.kv_tokens)
+        kept = keeps_reference(recipe) and recipe.lora is None
         return Memory(
-            weights=4 * trained,
-            engine_copy=2 * footprint.num_linear if rounded else 0,
-            optimizer=8 * trained,
-            reference=footprint.frozen(dtype) if keeps_reference(recipe) else 0,
+            weights=frozen + 4 * trained,
+            engine_copy=self._engine_copy,
+            optimizer=optimizer_bytes(recipe.train.optimizer, sizes),
+            reference=footprint.frozen(dtype) if kept else 0,
             gradients=4 * trained,
             activations=body,
             logits=logits,
-            kv_pool=kept * footprint.cached_token(dtype),
+            kv_pool=pool * footprint.cached_token(dtype),
             prefill=max(reading, footprint.sampling(self.live)),
+            control=frozen + self._control if self.control else 0,
         )
+
+    @property
+    def _rounded(self) -> int:
+        """Weights that are trained and read in the dtype of the arithmetic."""
+        footprint = self.footprint
+        return footprint.num_linear if self.recipe.lora is None else sum(footprint.trained)
+
+    @property
+    def _engine_copy(self) -> int:
+        return 0 if self.dtype == torch.float32 else 2 * self._rounded
+
+    @property
+    def _control(self) -> int:
+        """The control's trained weights, with its optimizer's state or its engine's copy."""
+        warm_start, trained = self.recipe.warm_start, sum(self.footprint.trained)
+        state = 8 * trained
+        if warm_start is not None and warm_start.optimizer == "muon":
+            state -= 4 * self._rounded  # one running mean instead of two
+        return 4 * trained + max(state, self._engine_copy)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -147,7 +178,9 @@ class Plan:
         attention = 2 * shape.num_hidden_layers * shape.hidden_size * context
         forward = tokens * (2 * self.footprint.num_linear + attention) / peak
         scored = tokens * 2 * head / FLOPS["float32"]  # whatever the arithmetic is
-        passes = 4 if recomputes(recipe, self.footprint.num_parameters) else 3
+        # Backward costs as much for what goes in as for the weights; frozen ones need no gradient.
+        passes = 3 if recipe.lora is None else 2
+        passes += recomputes(recipe, self.footprint.num_parameters)
         width = 4 if recipe.model.dtype == "float32" else 2
         waves = -(-self.episodes // self.live)
         read = width * self.footprint.num_linear + 4 * head
@@ -160,7 +193,7 @@ class Plan:
             "reference": forward + scored if keeps_reference(recipe) else 0.0,
             "update": passes * (forward + scored),
             # Weights, gradients and two moments are read, all but the gradients written.
-            "optimizer": 28 * self.footprint.num_parameters / BANDWIDTH,
+            "optimizer": 28 * sum(self.footprint.trained) / BANDWIDTH,
         }
 
     @property
@@ -186,18 +219,64 @@ class Plan:
             section, _, name = key.partition(".")
             over = config.merge(over, {section: {name: value}})
         recipe = config.validate(config.merge(self.recipe.model_dump(mode="json"), over))
-        return Plan(recipe, self.footprint, num_evaluated=self._num_evaluated)
+        evaluated = self._num_evaluated
+        return Plan(recipe, self.footprint, num_evaluated=evaluated, control=self.control)
+
+    def settled(self, memory: int) -> Plan:
+        """With `train.micro_batch_tokens`, where unset, as large as fits into a memory.
+
+        As many whole contexts as a power of two; one where nothing fits.
+        """
+        if self.recipe.train.micro_batch_tokens is not None:
+            return self
+        context = self.recipe.model.context
+        best = self.changed({"train.micro_batch_tokens": context})
+        while best.recipe.train.token_budget < MAX_BUDGET:
+            larger = 2 * best.recipe.train.token_budget
+            other = self.changed({"train.micro_batch_tokens": larger})
+            if not other.fits(memory):
+                break
+            best = other
+        return best
 
 
-def make(recipe: Recipe) -> Plan:
+def optimizer_bytes(optimizer: str, sizes: Sequence[int]) -> int:
+    """What an optimizer keeps of tensors with so many elements.
+
+    Two running means in float32; in eight bits, with a float32 scale for each block of them, but
+    for small tensors.
+
+    >>> optimizer_bytes("adamw", [100, 8192]), optimizer_bytes("adamw8bit", [100, 8192])
+    (66336, 17440)
+    """
+    if optimizer == "adamw":
+        return 8 * sum(sizes)
+    return sum(
+        8 * size if size < eight_bit.SMALL else 2 * size + 8 * -(-size // eight_bit.BLOCK)
+        for size in sizes
+    )
+
+
+def make(recipe: Recipe, *, control: bool = False) -> Plan:
     """The plan of a recipe.
+
+    Args:
+        control: of a run with a control.
 
     Raises:
         UsageError: its model's architecture cannot be had, or its panels.
     """
     panels = Panels.load(recipe)
-    footprint = Footprint(architecture(recipe, panels))
-    return Plan(recipe, footprint, num_evaluated=len(panels.eval))
+    footprint = Footprint(architecture(recipe, panels), recipe.lora)
+    return Plan(recipe, footprint, num_evaluated=len(panels.eval), control=control)
+
+
+def settle(recipe: Recipe, device: str) -> Recipe:
+    """The recipe with the token budget that its plan finds for a GPU; as it is on a CPU."""
+    if device == "cpu" or recipe.train.micro_batch_tokens is not None:
+        return recipe
+    memory = torch.cuda.get_device_properties(device).total_memory
+    return make(recipe).settled(memory).recipe
 
 
 def architecture(recipe: Recipe, panels: Panels) -> Any:
@@ -241,7 +320,7 @@ def _candidates(plan: Plan) -> Iterator[tuple[str, Any]]:
         yield "model.dtype", "bfloat16"
     if not recomputes(recipe, plan.footprint.num_parameters):
         yield "train.recompute", True
-    if recipe.train.micro_batch_tokens > recipe.model.context:
+    if recipe.train.token_budget > recipe.model.context:
         yield "train.micro_batch_tokens", recipe.model.context
     if plan.live > 8:
         yield "model.live_episodes", plan.live // 2

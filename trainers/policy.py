@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from agentgym.errors import UsageError, boundary
 from agentgym.render import ChatTemplate
-from agentgym.trainers import gguf, precision
+from agentgym.trainers import gguf, lora, precision
 from agentgym.trainers.scorer import Scorer
 from agentgym.trainers.world import World
 
@@ -85,8 +86,17 @@ class Policy(Scorer):
         self.model.requires_grad_(False)
         precision.round_weights(self.model, self.dtype)
 
+    def without_adapter(self) -> Policy:
+        """The policy as it was before it got its adapter; no weight is there twice."""
+        twin = copy.copy(self)
+        twin.model = lora.without(self.model)
+        return twin
+
     def save(self, folder: Path) -> None:
-        """Write an ordinary model folder, tokenizer and chat template included."""
+        """Write an ordinary model folder, tokenizer and chat template included.
+
+        Of a policy with an adapter it is the adapter's folder, in peft's form.
+        """
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 

@@ -23,13 +23,16 @@ def arithmetic(device: torch.device, dtype: torch.dtype) -> AbstractContextManag
 
 
 @torch.no_grad()
-def round_weights(model: PreTrainedModel, dtype: torch.dtype) -> None:
+def round_weights(model: PreTrainedModel, dtype: torch.dtype, *, trained: bool = True) -> None:
     """Keep the weights of linear layers in this dtype, for a model that is only read.
 
     All else stays as it is, embeddings, norms and the head too: they are read in float32.
+
+    Args:
+        trained: round those that are trained, too.
     """
     for linear in linears(model):
-        if linear.weight.dtype != dtype:
+        if linear.weight.dtype != dtype and (trained or not linear.weight.requires_grad):
             linear.weight = nn.Parameter(linear.weight.to(dtype), requires_grad=False)
 
 

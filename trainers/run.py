@@ -20,7 +20,7 @@ from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
 from agentgym.meter import Meter
 from agentgym.panel import Panel
-from agentgym.trainers import checkpoint, config, lost, report, run_folder
+from agentgym.trainers import checkpoint, config, lost, plan, report, run_folder
 from agentgym.trainers.build import (
     Panels,
     check_recipe,
@@ -31,6 +31,7 @@ from agentgym.trainers.build import (
     make_critic,
     make_optimizer,
     make_pool,
+    merge_adapter,
 )
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.control import run_control
@@ -128,6 +129,7 @@ def _find_report(folder: Path) -> dict[str, Any] | None:
 def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
     """What every process of a run does."""
     run_folder.recall_env(folder)
+    recipe = plan.settle(recipe, world.device)
     torch.manual_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()
     panels = Panels.load(recipe)
@@ -186,7 +188,7 @@ def _trainer(
     elif world.leads:
         checkpoint.save(folder, 0, policy, optimizer, critic)
     meter = Meter(finish=torch.cuda.synchronize if policy.device.type == "cuda" else lambda: None)
-    reference = _reference(world, recipe, folder)
+    reference = _reference(world, recipe, folder, policy)
     agent, engine = make_agent(
         recipe,
         policy,
@@ -235,13 +237,18 @@ def _policy(
             run_folder.note(folder, {"phase": "warm_start", **asdict(record)})
             run_folder.note(folder, {"phase": "seconds", "warm_start": time.monotonic() - began})
             say(f"warm start: {record.summary()}")
+        if recipe.lora is not None:
+            # What was learned so far is the model that RL begins with, and its reference.
+            merge_adapter(recipe, policy, folder / "model", saved=world.leads)
     return policy
 
 
-def _reference(world: World, recipe: Recipe, folder: Path) -> Policy | None:
+def _reference(world: World, recipe: Recipe, folder: Path, policy: Policy) -> Policy | None:
     """The policy that the run began with, if anything asks it."""
     if not keeps_reference(recipe):
         return None
+    if recipe.lora is not None:
+        return policy.without_adapter()
     world.wait()  # the leading process has saved it
     return load_policy(recipe, str(folder / "checkpoints" / "step-000000"), frozen=True)
 

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from agentgym.errors import UsageError
 from agentgym.trainers import attention, batches, precision
 from agentgym.trainers.batches import MicroBatch
+from agentgym.trainers.splitting import run_all
 from agentgym.trainers.tree import TokenTree
 
 TOKEN_BUDGET = 8192
@@ -122,13 +123,17 @@ class Scorer:
 
         Raises:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
+            MemoryFullError: one sequence alone does not fit into memory.
         """
         nothing = torch.zeros(0, device=self.device)
         pieces = [nothing] * len(sequences)
-        for batch in self.plan(sequences, wanted, budget=budget):
+
+        def score(batch: MicroBatch) -> None:
             parts = self.run(batch).split([len(positions) for positions in batch.wanted])
             for i, part in zip(batch.members, parts, strict=True):
                 pieces[i] = part
+
+        run_all(self.plan(sequences, wanted, budget=budget), score)
         return torch.cat([nothing, *pieces])
 
     def plan(

@@ -17,9 +17,11 @@ import torch
 
 from agentgym.demonstrate import Demonstration
 from agentgym.render import Renderer
+from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.config import WarmStartConfig
 from agentgym.trainers.muon import Muon
 from agentgym.trainers.policy import Policy
+from agentgym.trainers.splitting import run_all
 from agentgym.trainers.world import World
 
 LAST_LR_SHARE = 0.05
@@ -139,11 +141,20 @@ def _update(
     total = world.sum_floats({"weight": weight})["weight"]
     loss_sum = 0.0
     wanted = [[i for i, w in enumerate(s.weights) if w > 0] for s in batch]
-    for part in policy.plan([s.ids for s in batch], wanted, budget=budget):
+
+    def add(part: MicroBatch) -> None:
+        nonlocal loss_sum
         weights = [batch[member].weights[i] for member in part.members for i in wanted[member]]
         loss = -(torch.tensor(weights, device=policy.device) * policy.run(part)).sum()
         (loss / total).backward()  # mean over the weight of the whole batch, not of this part
         loss_sum += float(loss.detach())
+
+    def restart() -> None:
+        nonlocal loss_sum
+        loss_sum = 0.0
+        policy.model.zero_grad()
+
+    run_all(policy.plan([s.ids for s in batch], wanted, budget=budget), add, restart=restart)
     policy.sum_gradients(world)
     torch.nn.utils.clip_grad_norm_(policy.model.parameters(), MAX_GRAD_NORM)
     for optimizer in optimizers:

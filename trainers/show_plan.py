@@ -10,16 +10,21 @@ from typing import Any
 from agentgym import commands
 from agentgym.errors import UsageError
 from agentgym.trainers import config
+from agentgym.trainers.overrides import parse_overrides
 from agentgym.trainers.plan import BANDWIDTH, FLOPS, FREE, Plan, advise, make
 
 UNITS = {"MB": 2**20, "GB": 2**30}
 """As memory is sold."""
 
 
-def plan(recipe: str, words: Sequence[str], *, memory: str | None, as_json: bool) -> int:
+def plan(
+    recipe: str, words: Sequence[str], *, memory: str | None, control: bool, as_json: bool
+) -> int:
     """Print a recipe's plan; 1 if it does not fit into the memory that is named."""
     size = None if memory is None else read_size(memory)
-    found = make(config.resolve(recipe, config.parse_overrides(words)))
+    found = make(config.resolve(recipe, parse_overrides(words)), control=control)
+    if size is not None:
+        found = found.settled(size)
     changes, changed = ({}, found) if size is None else advise(found, size)
     if as_json:
         commands.print_json(describe(found, size, changes, changed))
@@ -51,6 +56,8 @@ def describe(
     content = {
         "model": found.recipe.model.path,
         "parameters": found.footprint.num_parameters,
+        "trained": sum(found.footprint.trained),
+        "micro_batch_tokens": found.recipe.train.token_budget,
         "live_episodes": found.live,
         "bytes": asdict(found.memory),
         "update_bytes": found.memory.update,
@@ -72,7 +79,8 @@ def _print(found: Plan, memory: int | None, changes: dict[str, Any], changed: Pl
     count = found.footprint.num_parameters
     print(
         f"{recipe.model.path}: {count / 1e6:,.1f} M parameters, arithmetic in "
-        f"{recipe.model.dtype}, {found.live} episodes of {recipe.model.context} tokens at once"
+        f"{recipe.model.dtype}, {found.live} episodes of {recipe.model.context} tokens at once, "
+        f"{recipe.train.token_budget} tokens a micro-batch"
     )
     unit = "GB" if sizes.peak >= UNITS["GB"] else "MB"
     named = asdict(sizes) | {"peak of an update": sizes.update, "peak of play": sizes.rollout}

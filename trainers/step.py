@@ -164,7 +164,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
         reference=trainer.reference if config.kl > 0 else None,
         loss=trainer.loss,
         kl=config.kl,
-        budget=config.micro_batch_tokens,
+        budget=config.token_budget,
         max_importance=config.max_importance,
         meter=meter,
     )
@@ -178,7 +178,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
                 credited,
                 critic=trainer.critic,
                 policy=policy,
-                budget=config.micro_batch_tokens,
+                budget=config.token_budget,
                 world=world,
             )
     # Without a trained token the optimizer's momentum alone would move the weights.

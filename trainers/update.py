@@ -5,28 +5,23 @@ Dimension letters: E trained tokens of one micro-batch.
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import torch
 
-from agentgym.errors import AgentGymError
 from agentgym.meter import Meter
 from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.loss import Entries, Loss, kl_to_reference
 from agentgym.trainers.pack import TrainSequence
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.sequences import Sequences
+from agentgym.trainers.splitting import run_all
 
 FAR = math.log(0.8), math.log(1.2)
 """Log ratios of sampling-time and train-time probability beyond these are far from none."""
-
-
-class MemoryFullError(AgentGymError):
-    """A single sequence does not fit into memory; nothing of the step is saved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,60 +80,26 @@ def summarize(parts: Sequence[Sums], num_tokens: float) -> dict[str, float]:
 def accumulate(updater: Updater, packed: Sequence[TrainSequence], wholes: Sequences) -> Sums:
     """Add the gradient of the step's loss to the policy's, which has none yet.
 
-    Where memory runs out the gradient is begun anew, with every micro-batch halved that is as
-    large as the one that failed; so it is the same, and stays so if a backward pass broke off.
+    Where memory runs out the gradient is begun anew in smaller micro-batches, so that it stays the
+    same even if a backward pass broke off.
 
     Raises:
         MemoryFullError: one sequence alone does not fit.
     """
     ids, trained = [s.ids for s in packed], [s.trained for s in packed]
-    waiting = list(updater.policy.plan(ids, trained, budget=updater.budget))
-    num_splits = 0
-    while True:
-        sums = Sums(num_splits=num_splits)
-        failed = None
-        for batch in waiting:
-            try:
-                _add(updater, batch, [packed[i] for i in batch.members], wholes, sums)
-            except torch.OutOfMemoryError:
-                # Acted on below: here the exception still holds the tensors of the failed pass.
-                failed = batch
-                break
-        if failed is None:
-            return sums
+    sums = Sums()
+
+    def add(batch: MicroBatch) -> None:
+        _add(updater, batch, [packed[i] for i in batch.members], wholes, sums)
+
+    def restart() -> None:
+        nonlocal sums
+        sums = Sums()
         updater.policy.model.zero_grad()
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        num_splits += 1
-        waiting = list(_halve(waiting, failed))
 
-
-def _halve(batches: Iterable[MicroBatch], failed: MicroBatch) -> Iterable[MicroBatch]:
-    """The micro-batches, with those in halves that hold as many tokens as the failed one."""
-    if len(failed.members) == 1:
-        raise MemoryFullError(
-            f"the backward pass of one sequence of {len(failed.ids[0])} tokens does not fit into "
-            "memory; begin a run with --train.recompute true, or with a smaller --model.context"
-        )
-    limit = _num_tokens(failed)
-    for batch in batches:
-        if len(batch.members) == 1 or _num_tokens(batch) < limit:
-            yield batch
-            continue
-        middle = len(batch.members) // 2
-        for part in (slice(middle), slice(middle, None)):
-            yield replace(
-                batch,
-                members=batch.members[part],
-                ids=batch.ids[part],
-                targets=batch.targets[part],
-                wanted=batch.wanted[part],
-            )
-
-
-def _num_tokens(batch: MicroBatch) -> int:
-    return sum(map(len, batch.ids))
+    batches = updater.policy.plan(ids, trained, budget=updater.budget)
+    num_splits = run_all(batches, add, restart=restart)
+    return replace(sums, num_splits=num_splits)
 
 
 def _add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,19 @@ from hypothesis import strategies as st
 from agentgym import registry
 from agentgym.env import env_class
 from agentgym.errors import UsageError
+from agentgym.trainers import eight_bit
 from agentgym.trainers.build import check_recipe, choose_device
 from agentgym.trainers.config import (
     Recipe,
     dump,
     merge,
-    parse_overrides,
     read_recipe,
     recipe_names,
     resolve,
     validate,
 )
 from agentgym.trainers.credit.trial import learns_from_one, tells_turns_apart
+from agentgym.trainers.overrides import parse_overrides
 
 
 def resolved(*words: str, name: str = "corridor") -> Recipe:
@@ -33,6 +35,18 @@ def resolved(*words: str, name: str = "corridor") -> Recipe:
     recipe = resolve(name, parse_overrides(words))
     check_recipe(recipe)
     return recipe
+
+
+def test_an_optimizer_in_eight_bits_needs_a_gpu() -> None:
+    words = ("--train.optimizer", "adamw8bit", "--model.device", "cpu")
+    with pytest.raises(UsageError, match="adamw8bit needs a GPU, and this run is on 'cpu'"):
+        resolved(*words)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="it is here")
+def test_without_bitsandbytes_the_extra_is_named() -> None:
+    with pytest.raises(UsageError, match=r"pip install 'agentgym-lab\[bitsandbytes\]'"):
+        eight_bit.check("cuda:0")
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -19,14 +19,14 @@ from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2For
 from agentgym.cli import main
 from agentgym.engine import Request
 from agentgym.errors import UsageError
-from agentgym.trainers.build import Panels, keeps_reference, make_optimizer
+from agentgym.trainers.build import Panels, add_adapter, keeps_reference, make_optimizer
 from agentgym.trainers.config import Recipe, merge, recipe_names, resolve, validate
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.footprint import Footprint
 from agentgym.trainers.live_bytes import LiveBytes
 from agentgym.trainers.loss import PpoLoss
 from agentgym.trainers.pack import TrainSequence
-from agentgym.trainers.plan import Plan, advise, architecture
+from agentgym.trainers.plan import Plan, advise, architecture, settle
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.recompute import recompute_layers
 from agentgym.trainers.sequences import Sequences
@@ -70,7 +70,9 @@ def measured_update(policy: Policy, recipe: Recipe, sequences: Sequence[TrainSeq
     """The peak of the second update, which finds the optimizer's state."""
     reference = None
     held: list[Tensor] = list(policy.model.parameters())
-    if keeps_reference(recipe):
+    if keeps_reference(recipe) and recipe.lora is not None:
+        reference = policy.without_adapter()
+    elif keeps_reference(recipe):
         reference = Policy(
             AutoModelForCausalLM.from_config(policy.model.config),
             policy.tokenizer,
@@ -84,7 +86,7 @@ def measured_update(policy: Policy, recipe: Recipe, sequences: Sequence[TrainSeq
         reference=reference,
         loss=loss,
         kl=recipe.train.kl,
-        budget=recipe.train.micro_batch_tokens,
+        budget=recipe.train.token_budget,
     )
     optimizer = make_optimizer(recipe, policy, None)
     assert policy.takes_trees
@@ -107,13 +109,16 @@ def measured_update(policy: Policy, recipe: Recipe, sequences: Sequence[TrainSeq
         {"train": {"recompute": True}},
         {"train": {"kl": 0.1}},
         {"model": {"dtype": "bfloat16"}, "train": {"kl": 0.1, "recompute": True}},
+        {"lora": {"rank": 8}, "model": {"dtype": "bfloat16"}, "train": {"kl": 0.1}},
     ],
 )
 def test_an_update_takes_the_memory_that_was_planned(changes: dict[str, Any], shared: int) -> None:
     recipe = recipe_with(**changes)
     plain = tiny_policy(context=CONTEXT)
     policy = Policy(plain.model, plain.tokenizer, dtype=getattr(torch, recipe.model.dtype))
-    plan = Plan(recipe, Footprint(policy.model.config), num_evaluated=4)
+    plan = Plan(recipe, Footprint(policy.model.config, recipe.lora), num_evaluated=4)
+    if recipe.lora is not None:
+        add_adapter(recipe, policy)
     if recipe.train.recompute is True:
         recompute_layers(policy.model)
     sequences = full(count=32, length=CONTEXT, shared=shared)
@@ -227,6 +232,60 @@ def test_a_plan_that_does_not_fit_says_which_keys_to_change() -> None:
     least, smallest = advise(plan, 10**5)
     assert not smallest.fits(10**5)
     assert least["train.kl"] == 0.0
+
+
+def test_an_adapter_needs_no_reference_and_state_for_itself_alone() -> None:
+    config = tiny_policy(context=CONTEXT).model.config
+    recipe = recipe_with(train={"kl": 0.1}, lora={"rank": 4, "targets": ["q_proj"]})
+    plan = Plan(recipe, Footprint(config, recipe.lora), num_evaluated=4)
+    # Three layers; what goes in and what comes out are 64 wide.
+    size = 3 * (64 * 4 + 4 * 64)
+    memory = plan.memory
+    assert memory.reference == 0
+    assert (memory.gradients, memory.optimizer) == (4 * size, 8 * size)
+    assert memory.weights == 4 * (plan.footprint.num_parameters + size)
+
+
+def test_a_control_counts_beside_the_finished_run() -> None:
+    warm_start = {"optimizer": "muon"}
+    recipe = recipe_with(warm_start=warm_start)
+    footprint = Footprint(tiny_policy(context=CONTEXT).model.config)
+    alone, beside = (
+        Plan(recipe, footprint, num_evaluated=4, control=control).memory
+        for control in (False, True)
+    )
+    # Its weights; two running means of each, one where Muon moves it.
+    size, matrices = footprint.num_parameters, footprint.num_linear
+    assert beside.control == 4 * size + 8 * size - 4 * matrices
+    assert beside.update == alone.update + beside.control
+    assert beside.rollout == alone.rollout + beside.control
+
+
+def test_an_optimizer_in_eight_bits_takes_a_quarter() -> None:
+    footprint = Footprint(tiny_policy(context=CONTEXT).model.config)
+    memories = [
+        Plan(recipe_with(train={"optimizer": kind}), footprint, num_evaluated=4).memory.optimizer
+        for kind in ("adamw", "adamw8bit")
+    ]
+    assert 0.25 < memories[1] / memories[0] < 0.35
+
+
+def test_the_token_budget_is_the_largest_that_fits_where_none_is_set() -> None:
+    recipe = recipe_with(train={"micro_batch_tokens": None, "tasks_per_step": 1, "group_size": 2})
+    plan = Plan(recipe, Footprint(tiny_policy(context=CONTEXT).model.config), num_evaluated=1)
+    assert recipe.train.token_budget == 4096
+    peaks = {
+        rows: plan.changed({"train.micro_batch_tokens": rows * CONTEXT}).memory.peak
+        for rows in (1, 2, 4, 8)
+    }
+    assert peaks[4] < peaks[8]
+    memory = int(peaks[4] / 0.9) + 10
+    assert plan.settled(memory).recipe.train.micro_batch_tokens == 4 * CONTEXT
+    # Where not even one context fits, one is tried; what is set stays.
+    assert plan.settled(1000).recipe.train.micro_batch_tokens == CONTEXT
+    fixed = plan.changed({"train.micro_batch_tokens": 77})
+    assert fixed.settled(memory) is fixed
+    assert settle(recipe, "cpu") is recipe
 
 
 def test_episodes_at_once_are_those_of_the_larger_batch_within_the_limit() -> None:

@@ -16,13 +16,16 @@ from steps import NO_CLIPPING, Keeping, gradients_of
 from tiny_models import tiny_policy
 from torch import Tensor
 
+from agentgym.trainers.config import WarmStartConfig
 from agentgym.trainers.live_bytes import LiveBytes
 from agentgym.trainers.loss import GrpoCLoss, Loss, PpoLoss
 from agentgym.trainers.pack import TrainSequence
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.sequences import Sequences
+from agentgym.trainers.sft import ImitationSequence, warm_start
+from agentgym.trainers.splitting import MemoryFullError
 from agentgym.trainers.step import train_step
-from agentgym.trainers.update import MemoryFullError, Sums, Updater, accumulate
+from agentgym.trainers.update import Sums, Updater, accumulate
 from agentgym.types import EpisodeId
 
 
@@ -32,10 +35,12 @@ class Limit(LiveBytes):
     def __init__(self, size: float) -> None:
         super().__init__()
         self.size = size
+        self.num_full = 0
 
     def _count(self, tensor: Tensor) -> None:
         super()._count(tensor)
         if self.live > self.size:
+            self.num_full += 1
             raise torch.OutOfMemoryError(f"{self.live} bytes do not fit into {self.size}")
 
 
@@ -148,6 +153,54 @@ def test_one_sequence_that_does_not_fit_says_what_to_change() -> None:
     assert policy.takes_trees  # which a first pass finds out
     with pytest.raises(MemoryFullError, match=r"one sequence of \d+ tokens .* --train.recompute"):
         run(policy, packed(count=4), loss=PpoLoss(), context=Limit(1e5))
+
+
+@pytest.mark.parametrize("shared", [0, 100])
+def test_scoring_that_runs_out_of_memory_is_split_and_says_the_same(shared: int) -> None:
+    policy, sequences = tiny_policy(), packed(count=16, shared=shared)
+    ids, wanted = [s.ids for s in sequences], [s.trained for s in sequences]
+    assert policy.takes_trees  # which a first pass finds out
+    whole = LiveBytes()
+    with torch.no_grad():
+        with whole:
+            expected = policy.logprobs(ids, wanted)
+        limit = Limit(0.6 * whole.peak)
+        with limit:
+            found = policy.logprobs(ids, wanted)
+    assert limit.num_full >= 1
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_one_sequence_that_cannot_be_scored_says_what_to_change() -> None:
+    policy, sequences = tiny_policy(), packed(count=4)
+    assert policy.takes_trees
+    with (
+        torch.no_grad(),
+        Limit(1e4),
+        pytest.raises(MemoryFullError, match=r"scoring of one sequence of \d+ tokens .* a smaller"),
+    ):
+        policy.logprobs([s.ids for s in sequences], [s.trained for s in sequences])
+
+
+def test_a_warm_start_goes_on_where_memory_ran_out() -> None:
+    found = []
+    for times in (0, 2):
+        policy, demonstrations = tiny_policy(), packed(count=8)
+        sequences = [
+            ImitationSequence(ids=s.ids, weights=(0.0, *(1.0,) * (len(s.ids) - 1)))
+            for s in demonstrations
+        ]
+        config = WarmStartConfig(updates=1, episodes_per_update=8, lr=1e-3)
+        with failing_backward(policy, times) as failed:
+            (loss,) = warm_start(policy, sequences, config, world=ALONE, seed=0, budget=4000)
+        assert len(failed) == times
+        found.append((loss, [parameter.detach() for parameter in policy.model.parameters()]))
+    (plain_loss, plain), (loss, split) = found
+    assert loss == pytest.approx(plain_loss, rel=1e-5)
+    # A step of Adam's moves by its rate, whatever the gradient; where that is zero but for rounding
+    # the two may differ by all of it.
+    for one, other in zip(plain, split, strict=True):
+        assert ((one - other).abs() > 1e-4).float().mean() < 0.02
 
 
 def test_a_train_step_goes_on_where_memory_ran_out(corridor_model: Path) -> None:
