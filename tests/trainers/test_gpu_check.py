@@ -1,0 +1,21 @@
+"""The check that a GPU is given, on two layers of a CPU: everything but its speed holds there."""
+
+from __future__ import annotations
+
+from benchmarks.gpu_check import measure, on_cpu
+from benchmarks.report import as_table
+
+
+def test_the_check_runs_and_every_bar_is_met() -> None:
+    rows = list(measure(on_cpu()))
+    assert [row.what for row in rows if not row.ok] == []
+    barred = {row.what for row in rows if row.bar is not None}
+    assert barred == {
+        "tree: mean gap of logprobs",
+        "gradient of the tree, its distance over theirs",
+        "train, all weights: peak, off the plan",
+        "train, LoRA: peak, off the plan",
+    }
+    table = as_table(rows).splitlines()
+    assert len(table) == len(rows) + 2
+    assert all(line.count("|") == 4 for line in table)
