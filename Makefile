@@ -8,6 +8,7 @@ SYSTEM ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 REAL := .cache/venvs/alfworld
+TRL := .cache/venvs/trl
 TORCH := torch==2.13.0
 PIP := install --progress-bar off --disable-pip-version-check
 
@@ -16,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
-  search-study test lint differential gpu-check benchmarks clean
+  search-study test lint differential gpu-check benchmarks vs-trl clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -24,16 +25,20 @@ help:
 setup: $(VENV)/.ready
 
 # CPU wheels carry the local version "+cpu"; an index that lacks them serves the CUDA build.
+define install_torch
+	@if command -v nvidia-smi >/dev/null; then $(1)/pip $(PIP) $(TORCH); \
+	else echo "no NVIDIA GPU: installing PyTorch's CPU build"; \
+	  $(1)/pip $(PIP) $(TORCH)+cpu || { \
+	  echo "no CPU build on your package index; set PIP_EXTRA_INDEX_URL to one that has it to save several GB"; \
+	  $(1)/pip $(PIP) $(TORCH); }; fi
+endef
+
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory system NEED="$(PYTHON):python3 ensurepip:python3-venv"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "agentgym needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	@if command -v nvidia-smi >/dev/null; then $(BIN)/pip $(PIP) $(TORCH); \
-	else echo "no NVIDIA GPU: installing PyTorch's CPU build"; \
-	  $(BIN)/pip $(PIP) $(TORCH)+cpu || { \
-	  echo "no CPU build on your package index; set PIP_EXTRA_INDEX_URL to one that has it to save several GB"; \
-	  $(BIN)/pip $(PIP) $(TORCH); }; fi
+	$(call install_torch,$(BIN))
 	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,lora,tantivy,viewer,dev]'
 	@touch $@
 
@@ -57,6 +62,14 @@ $(REAL)/.ready: pyproject.toml constraints-alfworld.txt
 	  hypothesis pytest pytest-xdist
 	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt --no-deps alfworld
 	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt -e .
+	@touch $@
+
+# TRL, against which one benchmark measures, brings much that nothing else needs.
+$(TRL)/.ready: pyproject.toml constraints.txt constraints-trl.txt
+	@$(MAKE) --no-print-directory system NEED="$(PYTHON):python3 ensurepip:python3-venv"
+	$(PYTHON) -m venv $(TRL)
+	$(call install_torch,$(TRL)/bin)
+	$(TRL)/bin/pip $(PIP) -c constraints.txt -c constraints-trl.txt trl -e .
 	@touch $@
 
 # Real pretrained models, a real Qwen3 tokenizer and real facts for the tests, from package indexes.
@@ -114,6 +127,10 @@ benchmarks: setup $(REAL)/.ready
 	$(REAL)/bin/python -m tests.benchmarks.alfworld
 	for name in credit decode imports information_gain pool search train_step webshop; do \
 	  $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+# Apart from the others, as it takes half an hour. ARGS names its sizes: tiny, smollm2, smoke.
+vs-trl: setup .cache/models.ready $(TRL)/.ready
+	$(BIN)/python -m tests.benchmarks.vs_trl $(ARGS)
 
 clean:
 	rm -rf $(VENV) .cache

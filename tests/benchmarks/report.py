@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,13 +46,22 @@ def _sign(row: Row) -> str:
     return ">=" if row.better == "higher" else "<="
 
 
-def main(name: str, measure: Callable[[], Iterable[Row]]) -> None:
-    """Measure, and print a table; with `--json`, the last line is the result as JSON."""
+def main(name: str, measure: Callable[..., Iterable[Row]], *, parts: Collection[str] = ()) -> None:
+    """Measure, and print a table; with `--json`, the last line is the result as JSON.
+
+    Args:
+        parts: what may be asked for by name; `measure` takes the names, or none.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m tests.benchmarks.{name}")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
-    as_json = parser.parse_args().json
-    rows = list(measure())
-    if as_json:
+    if parts:
+        parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
+    options = parser.parse_args()
+    asked = getattr(options, "parts", [])
+    if unknown := set(asked) - set(parts):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    rows = list(measure(*asked))
+    if options.json:
         print(json.dumps({"name": name, "rows": [asdict(row) | {"ok": row.ok} for row in rows]}))
         return
     width = max(len(row.what) for row in rows)
