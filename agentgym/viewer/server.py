@@ -39,6 +39,8 @@ def view(folders: Sequence[Path], *, port: int, open_browser: bool) -> int:
             timeout_graceful_shutdown=1,
             ws="none",
         )
+        # The first rows are read while the browser starts; a run that cannot be read says so there.
+        threading.Thread(target=runs[0].table, daemon=True).start()
         print(f"{address}  (Ctrl-C ends it)", flush=True)
         if open_browser:
             # Some browsers return only when they are closed.
