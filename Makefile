@@ -125,7 +125,7 @@ gpu-check: setup
 
 benchmarks: setup $(REAL)/.ready
 	$(REAL)/bin/python -m tests.benchmarks.alfworld
-	for name in credit decode imports information_gain pool search train_step webshop; do \
+	for name in credit decode imports information_gain pool search train_step viewer webshop; do \
 	  $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 # Apart from the others, as it takes half an hour. ARGS names its sizes: tiny, smollm2, smoke.

@@ -274,7 +274,7 @@ def _add_export(verbs: Any) -> None:
     _add_filter(parser)
     parser.set_defaults(
         run=lambda options, _: load("agentgym.viewer.export:export")(
-            options.folder, options.html, _filter(options)
+            options.folder, options.html, _filter(options).chosen
         )
     )
 

@@ -17,6 +17,13 @@ from typing import Any
 @contextmanager
 def serving(*folders: Path) -> Iterator[int]:
     """Serve these runs; the port."""
+    with served(*folders) as (port, _):
+        yield port
+
+
+@contextmanager
+def served(*folders: Path) -> Iterator[tuple[int, int]]:
+    """Serve these runs; the port and the process."""
     command = [sys.executable, "-m", "agentgym", "view", *map(str, folders)]
     process = subprocess.Popen(
         [*command, "--port", "0", "--no-open"], stdout=subprocess.PIPE, text=True
@@ -25,7 +32,7 @@ def serving(*folders: Path) -> Iterator[int]:
         assert process.stdout is not None
         match = re.match(r"http://127\.0\.0\.1:(\d+)/ ", process.stdout.readline())
         assert match is not None, "the first line has the address"
-        yield int(match[1])
+        yield int(match[1]), process.pid
     finally:
         process.terminate()
         process.communicate(timeout=10)

@@ -129,3 +129,12 @@ class Watch:
 
 
 NOTHING: dict[str, object] = {"hits": None, "violations": [], "outside": [], "dialogs": []}
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait for an expression to be true. Playwright's own way is `eval`, which policies forbid."""
+    for _ in range(250):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"never true: {expression}")

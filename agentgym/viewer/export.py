@@ -7,14 +7,13 @@ import gzip
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from agentgym import store
 from agentgym.errors import AgentGymError, UsageError
-from agentgym.listing import Filter
 from agentgym.viewer.app import STATIC, as_json
 from agentgym.viewer.credit import credit, graph
 from agentgym.viewer.failures import failures
@@ -48,8 +47,11 @@ POLICY = (
 """Nothing can be fetched, and no script runs but the one whose digest is named."""
 
 
-def export(folder: Path, file: Path, wanted: Filter) -> int:
-    """Write the episodes that pass a filter, each with its whole group, as one HTML file.
+def export(folder: Path, file: Path, wanted: Mapping[str, Any]) -> int:
+    """Write the chosen episodes, each with its whole group, as one HTML file.
+
+    Args:
+        wanted: column -> the value that an episode must have there.
 
     Raises:
         UsageError: there is no such run, nothing passes, or the file cannot be written.
@@ -67,17 +69,17 @@ def export(folder: Path, file: Path, wanted: Filter) -> int:
     return 0
 
 
-def _selected(opened: OpenRun, wanted: Filter) -> dict[str, Any]:
+def _selected(opened: OpenRun, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The table of a run with the chosen rows alone."""
     table = opened.table(seconds=math.inf)
     columns = table["columns"]
     rows = [
         row
         for row in range(len(columns["file"]))
-        if all(columns[name][row] == value for name, value in wanted.chosen.items())
+        if all(columns[name][row] == value for name, value in wanted.items())
     ]
     if not rows:
-        asked = ", ".join(f"{name} {value}" for name, value in wanted.chosen.items()) or "any"
+        asked = ", ".join(f"{name} {value}" for name, value in wanted.items()) or "any"
         raise UsageError(
             f"'{opened.run.folder}' has no episode to export (asked for: {asked}); "
             "`agentgym episodes` lists what there is"

@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,15 @@ LEAVES = (
 """Actions are left out: they stand in the texts that they were read from."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What one file has."""
 
-    count: int = 0
-    episodes: set[int] = field(default_factory=set)
-    """Rows of the file."""
-    hits: list[dict[str, Any]] = field(default_factory=list)
+    path: Path
+    count: int
+    episodes: int
+    first: Any
+    """The first hits as an Arrow table: group, member, turn, part, text."""
 
 
 def search(opened: OpenRun, text: str) -> dict[str, Any]:
@@ -48,10 +49,15 @@ def search(opened: OpenRun, text: str) -> dict[str, Any]:
     paths = opened.sound_files()
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         found = list(threads.map(lambda path: _in_file(path, text), paths))
+    hits = (
+        {"file": each.path.stem, **row, **snippet(row.pop("text"), text)}
+        for each in found
+        for row in each.first.to_pylist()
+    )
     return {
         "count": sum(each.count for each in found),
-        "episodes": sum(len(each.episodes) for each in found),
-        "hits": list(islice((hit for each in found for hit in each.hits), SHOWN_HITS)),
+        "episodes": sum(each.episodes for each in found),
+        "hits": list(islice(hits, SHOWN_HITS)),
     }
 
 
@@ -68,33 +74,30 @@ def snippet(text: str, wanted: str) -> dict[str, str]:
 
 
 def _in_file(path: Path, wanted: str) -> Found:
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    found = Found()
-    try:
+    parts = []
+    with suppress(StoreError):  # it may be gone since it was listed
         with boundary(StoreError, str(path)), pq.ParquetFile(path) as file:
             table = file.read(columns=list(LEAVES), use_threads=False).combine_chunks()
-    except StoreError:  # it went since it was listed
-        return found
-    for part, texts, rows, turns in _texts(table):
-        places = pc.indices_nonzero(pc.match_substring(texts, wanted, ignore_case=True))
-        found.count += len(places)
-        found.episodes |= set(rows.take(places).to_pylist())
-        for place in places.slice(0, SHOWN_HITS).to_pylist():
-            row = rows[place].as_py()
-            found.hits.append(
-                {
-                    "file": path.stem,
-                    "group": table.column("group")[row].as_py(),
-                    "member": table.column("member")[row].as_py(),
-                    "turn": turns[place].as_py(),
-                    "part": part,
-                    **snippet(texts[place].as_py(), wanted),
-                }
-            )
-    found.hits.sort(key=itemgetter("group", "member", "turn"))
-    return found
+        for part, texts, rows, turns in _texts(table):
+            places = pc.indices_nonzero(pc.match_substring(texts, wanted, ignore_case=True))
+            hits = {"row": rows.take(places), "turn": turns.take(places)}
+            hits["text"] = texts.take(places)
+            hits["part"] = pa.repeat(part, len(places))
+            parts.append(pa.table(hits))
+    if not parts:
+        return Found(path=path, count=0, episodes=0, first=pa.table({}))
+    found = pa.concat_tables(parts)
+    first = found.sort_by([("row", "ascending"), ("turn", "ascending")]).slice(0, SHOWN_HITS)
+    where = table.select(["group", "member"]).take(first.column("row"))
+    for name in where.column_names:
+        first = first.append_column(name, where.column(name))
+    count_of_rows = pc.count_distinct(found.column("row")).as_py()
+    first = first.drop_columns("row")
+    return Found(path=path, count=len(found), episodes=count_of_rows, first=first)
 
 
 def _texts(table: Any) -> Iterator[tuple[str, Any, Any, Any]]:
@@ -109,6 +112,7 @@ def _texts(table: Any) -> Iterator[tuple[str, Any, Any, Any]]:
     rows = pc.list_parent_indices(turns)
     before = pc.subtract(pc.cumulative_sum(counts), counts).take(rows)
     numbers = pc.add(pc.subtract(pa.array(range(len(rows)), pa.int64()), before), 1)
+    ends = counts.cast(pa.int64())
     flat = pc.list_flatten(turns)
     all_rows = pa.array(range(table.num_rows), pa.int64())
     starts = pa.nulls(table.num_rows, pa.int64()).fill_null(0)
@@ -116,4 +120,4 @@ def _texts(table: Any) -> Iterator[tuple[str, Any, Any, Any]]:
     yield "observation", pc.struct_field(first, "text"), all_rows, starts
     yield "text", pc.struct_field(flat, "text"), rows, numbers
     yield "observation", pc.struct_field(flat, ["observation", "text"]), rows, numbers
-    yield "error", pc.struct_field(error, "message"), all_rows, counts
+    yield "error", pc.struct_field(error, "message"), all_rows, ends

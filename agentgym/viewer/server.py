@@ -18,4 +18,6 @@ def view(folders: Sequence[Path], *, port: int, open_browser: bool) -> int:
         UsageError: a folder is not there, or the port is taken.
     """
     runs = [OpenRun(store.open(folder)) for folder in folders]
+    # The first rows are read while the browser starts; a run that cannot be read says so there.
+    threading.Thread(target=runs[0].table, daemon=True).start()
     return serve(lambda port: make_app(runs, port=port), port=port, open_browser=open_browser)

@@ -181,7 +181,7 @@ def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> No
     expect(house.locator("li", has_text="shelf 1")).to_have_text("shelf 1 laptop 2, laptop 1")
     expect(house.locator("li", has_text="safe 1")).to_have_class("unseen")
     press(page, "ArrowRight")
-    expect(house.locator(".here")).to_contain_text("on desklamp 2")
+    expect(house.locator(".here")).to_contain_text("lit desklamp 2")
 
 
 def test_the_shop_is_a_page_with_what_was_clicked(page: Page, port: int) -> None:

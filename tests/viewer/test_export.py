@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
-from watched import NOTHING, PAYLOADS, Watch, write_hostile
+from watched import NOTHING, PAYLOADS, Watch, until, write_hostile
 
 from agentgym import store
 from agentgym.cli import main
@@ -102,13 +102,13 @@ def test_the_policy_of_an_exported_file_stops_scripts_and_requests(
         "() => { const script = document.createElement('script');"
         " script.append('window.hits = [1]'); document.body.append(script) }"
     )
-    page.wait_for_function("window.violations.length >= 3")
+    until(page, "window.violations.length >= 3")
     assert watch.found()["hits"] is None
     unguarded = re.sub("<meta http-equiv[^>]*>", "", (tmp_path / "run.html").read_text("utf-8"))
     bare = tmp_path / "bare.html"
     bare.write_text(unguarded.replace("<noscript>", f"{PAYLOADS[1]}<noscript>"), encoding="utf-8")
     visit(page, bare.as_uri(), "episodes")
-    page.wait_for_function("window.hits?.length >= 1")
+    until(page, "window.hits?.length >= 1")
 
 
 def test_the_only_script_is_the_page_and_its_digest_is_named(stored: Path, tmp_path: Path) -> None:

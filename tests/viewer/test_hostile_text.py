@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Error, Page
 from served import serving
-from watched import NOTHING, PAYLOADS, Watch, write_hostile
+from watched import NOTHING, PAYLOADS, Watch, until, write_hostile
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +69,7 @@ def test_the_watch_notices_what_the_page_must_not_do(page: Page, hostile_port: i
             " box.innerHTML = payload }",
             payload,
         )
-    page.wait_for_function("window.hits?.length >= 5")
+    until(page, "window.hits?.length >= 5")
     assert any("127.0.0.1:1/" in url for url in watch.outside)
 
 
@@ -89,7 +89,7 @@ def test_the_policy_stops_what_would_get_past_the_page(page: Page, hostile_port:
         "() => { const image = document.createElement('img');"
         " image.src = 'http://127.0.0.1:1/beacon.png'; document.body.append(image) }"
     )
-    page.wait_for_function("window.violations.length >= 2")
+    until(page, "window.violations.length >= 2")
     found = watch.found()
     assert found["hits"] is None
     assert "connect-src http://127.0.0.1:1/" in str(found["violations"])

@@ -19,13 +19,14 @@ from served import ask, get
 from starlette.responses import Response
 from stored_runs import by_seed, write_run
 from viewed_runs import Runs
+from walked_groups import walked_groups
 
 from agentgym import registry, store
 from agentgym.cli import main
 from agentgym.errors import UsageError
 from agentgym.rows import SCHEMA_VERSION
 from agentgym.trainers import offline
-from agentgym.types import Episode, EpisodeId, Observation
+from agentgym.types import Episode, EpisodeId, Group, Observation
 from agentgym.viewer.app import as_json
 from agentgym.viewer.credit import credit, graph
 from agentgym.viewer.runs import OpenRun
@@ -95,17 +96,30 @@ def test_a_group_is_shown_as_it_was_stored(port: int, stored: Path) -> None:
         assert member["advantages"] == advantages
 
 
+@pytest.fixture(scope="module")
+def walked() -> list[Group]:
+    """Groups as an engine played them."""
+    groups = walked_groups(1)
+    scores = {episode.score for each in groups for episode in each.episodes}
+    assert scores == {0.0, 1.0}, "groups of equal outcomes would prove nothing"
+    return groups
+
+
 @pytest.mark.parametrize("name", tuple(registry.credits))
-def test_credit_recomputed_is_what_was_trained(tmp_path: Path, name: str) -> None:
-    write_run(tmp_path, by_seed, name=name)
+def test_credit_recomputed_is_what_was_trained(
+    tmp_path: Path, name: str, walked: list[Group]
+) -> None:
+    write_run(tmp_path, lambda step: by_seed(step) if step == 0 else walked, name=name)
     opened = OpenRun(store.open(tmp_path))
-    for group in range(4):
-        found = credit(opened, "step-000001", group, scheme=None)
-        assert (found["scheme"], found["difference"]) == (name, 0.0)
-        for each in opened.groups("step-000001")[group].valid:
-            member = found["members"][each.id.member]
-            assert tuple(member["advantages"]) == each.advantages
-            assert set(member["differences"]) <= {0.0}
+    for file in ("step-000000", "step-000001"):
+        for number, group in enumerate(opened.groups(file)):
+            found = credit(opened, file, number, scheme=None)
+            assert (found["scheme"], found["difference"]) == (name, 0.0)
+            for each in group.valid:
+                member = found["members"][each.id.member]
+                assert tuple(member["advantages"]) == each.advantages
+                assert set(member["differences"]) <= {0.0}
+        assert any(e.advantages and any(e.advantages) for g in opened.groups(file) for e in g.valid)
 
 
 def test_altered_credit_does_not_pass_the_check(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 // The table of a run's episodes: facets, a filter, an order, all in the address.
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { parseFilter, sortRows } from "./filter";
+import { factored, parseFilter, sortRows } from "./filter";
 import { count, largest, plain, statusWords } from "./format";
 import { useKeys } from "./keys";
 import { Banner, CreditBar, Show, Status } from "./parts";
@@ -96,8 +96,11 @@ function Listing({ run, tail }: { run: number; tail: Tail }) {
 /** The rows that have what was chosen of each facet; null is no choice. */
 function narrowed(rows: number[], table: Table, chosen: (string | null)[]): number[] {
   return FACETS.reduce((kept, [column], index) => {
-    const [wanted, cells] = [chosen[index] ?? null, table.columns[column]];
-    return wanted === null ? kept : kept.filter((row) => String(cells?.[row]) === wanted);
+    const wanted = chosen[index] ?? null;
+    if (wanted === null) return kept;
+    const { codes, labels } = factored(table.columns[column] ?? []);
+    const code = labels.indexOf(wanted);
+    return kept.filter((row) => codes[row] === code);
   }, rows);
 }
 
@@ -125,7 +128,7 @@ function Search({ problem }: { problem: string | null }) {
       <span class="aside">filter</span>
       <input
         type="search"
-        placeholder="filter: turns<10 task:0012"
+        placeholder="turns<10 task:0012"
         value={route.value.query.get("q") ?? ""}
         aria-invalid={problem !== null}
         onInput={(event) => go({ query: withQuery({ q: event.currentTarget.value }) }, { replace: true })}
@@ -143,12 +146,13 @@ function Facet({ title, column, table, rows, chosen }: {
   chosen: string | null;
 }) {
   const counts = useMemo(() => {
-    const found = new Map<string, number>();
-    for (const row of rows) {
-      const cell = table.columns[column]?.[row] ?? null;
-      if (cell !== null) found.set(String(cell), (found.get(String(cell)) ?? 0) + 1);
-    }
-    return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+    const { codes, labels } = factored(table.columns[column] ?? []);
+    const numbers = new Int32Array(labels.length);
+    for (const row of rows) numbers[codes[row] ?? 0]! += 1;
+    return labels
+      .flatMap((label, code): [string, number][] => (label === null ? [] : [[label, numbers[code] ?? 0]]))
+      .filter(([, number]) => number > 0)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
   }, [rows, column, table]);
   if (counts.length < 2 && chosen === null) return null;
   return (

@@ -30,16 +30,16 @@ function term(
 ): ((row: number) => boolean) | string {
   const wanted = operand.toLowerCase();
   if (field === undefined) {
-    const columns = SEARCHED.map((name) => lowered(table.columns[name] ?? []));
-    return (row) => columns.some((column) => column[row]?.includes(wanted));
+    const tests = SEARCHED.map((name) => byLabel(table.columns[name] ?? [], (label) => label.includes(wanted)));
+    return (row) => tests.some((test) => test(row));
   }
   const column = table.columns[ALIASES[field] ?? field];
   if (column === undefined) {
     return `there is no column '${field}'; there are ${Object.keys(table.columns).join(", ")}`;
   }
-  if (operator === ":") return (row) => lowered(column)[row]?.includes(wanted) ?? false;
-  if (operator === "=") return (row) => lowered(column)[row] === wanted;
-  if (operator === "!=") return (row) => lowered(column)[row] !== wanted;
+  if (operator === ":") return byLabel(column, (label) => label.includes(wanted));
+  if (operator === "=") return byLabel(column, (label) => label === wanted);
+  if (operator === "!=") return byLabel(column, (label) => label !== wanted);
   const bound = Number(operand);
   if (operand === "" || Number.isNaN(bound)) return `'${field}${operator}' needs a number`;
   return (row) => compares(column[row], operator, bound);
@@ -54,16 +54,35 @@ function compares(cell: Cell | undefined, operator: string, bound: number): bool
   return value >= bound;
 }
 
-const texts = new WeakMap<Cell[], string[]>();
+/** A column as its different values, and each row's place among them. */
+interface Factored {
+  codes: Int32Array;
+  /** null where a cell has no value. */
+  labels: (string | null)[];
+}
 
-/** A column as the texts that filters compare, made once. */
-function lowered(column: Cell[]): string[] {
-  let found = texts.get(column);
+const known = new WeakMap<Cell[], Factored>();
+
+/** Made once for a column: what is compared or counted then, is few values and not many rows. */
+export function factored(column: Cell[]): Factored {
+  let found = known.get(column);
   if (found === undefined) {
-    found = column.map((cell) => (cell === null ? "none" : String(cell).toLowerCase()));
-    texts.set(column, found);
+    const places = new Map<Cell, number>();
+    const codes = Int32Array.from(column, (cell) => {
+      const place = places.get(cell) ?? places.size;
+      places.set(cell, place);
+      return place;
+    });
+    found = { codes, labels: [...places.keys()].map((cell) => (cell === null ? null : String(cell))) };
+    known.set(column, found);
   }
   return found;
+}
+
+function byLabel(column: Cell[], test: (label: string) => boolean): (row: number) => boolean {
+  const { codes, labels } = factored(column);
+  const passes = labels.map((label) => test(label === null ? "none" : label.toLowerCase()));
+  return (row) => passes[codes[row] ?? -1] ?? false;
 }
 
 /** Rows in the order of a column; `-name` is downwards, and what is missing comes last. */

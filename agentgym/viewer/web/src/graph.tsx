@@ -45,11 +45,15 @@ function Drawn({ graph, group, selection }: { graph: Graph; group: Group; select
           <span>
             {count(graph.nodes.length, "state")}, {count(graph.edges.length, "edge")}, as {graph.scheme} sees them
           </span>
-          <span class="key">
-            <span class="swatch minus" /> {signed(-scale, 2)}
-            <span class="swatch zero" /> 0
-            <span class="swatch plus" /> {signed(scale, 2)}
-          </span>
+          {scale > NEGLIGIBLE ? (
+            <span class="key">
+              <span class="swatch minus" /> {signed(-scale, 2)}
+              <span class="swatch zero" /> 0
+              <span class="swatch plus" /> {signed(scale, 2)}
+            </span>
+          ) : (
+            <span class="key">no credit in this group</span>
+          )}
         </p>
         <Board placed={placed} scale={scale} member={member} selection={selection} />
       </div>
@@ -83,16 +87,32 @@ function Board({ placed, scale, member, selection }: {
         {placed.nodes.map((each, index) => (
           <Dot key={index} placed={each} />
         ))}
-        {placed.edges
-          .filter(({ edge }) => placed.labelled || isAt(edge, member, selection.turn))
-          .map(({ edge, label }, index) => (
-            <text key={index} class="action" x={label.x} y={label.y}>
-              {short(described(edge))}
-            </text>
-          ))}
+        {labelsOf(placed, ({ edge }) => isAt(edge, member, selection.turn)).map(({ edge, label }, index) => (
+          <text key={index} class="action" x={label.x} y={label.y}>
+            {short(described(edge))}
+          </text>
+        ))}
       </svg>
     </div>
   );
+}
+
+const LETTER = 6.1;
+const LINE = 12;
+
+/** The edges whose actions are written: the selected one, and others that have room. */
+function labelsOf(placed: Placed, isSelected: (edge: PlacedEdge) => boolean): PlacedEdge[] {
+  const edges = placed.labelled ? placed.edges : placed.edges.filter(isSelected);
+  const written: PlacedEdge[] = [];
+  for (const edge of edges.toSorted((a, b) => Number(isSelected(b)) - Number(isSelected(a)))) {
+    const width = LETTER * short(described(edge.edge)).length;
+    const collides = written.some((other) => {
+      const apart = (width + LETTER * short(described(other.edge)).length) / 2;
+      return Math.abs(other.label.x - edge.label.x) < apart && Math.abs(other.label.y - edge.label.y) < LINE;
+    });
+    if (!collides) written.push(edge);
+  }
+  return written;
 }
 
 function Line({ placed, scale, member, selection }: {

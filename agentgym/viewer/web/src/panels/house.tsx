@@ -10,7 +10,7 @@ const SEEN = new RegExp(`(?:On the (${NAME})|The (${NAME}) is open\\. In it), yo
 const SHUT = new RegExp(`The (${NAME}) is closed\\.|You close the (${NAME})\\.`);
 const TAKEN = new RegExp(`^You pick up the (${NAME}) from the (${NAME})\\.`);
 const MOVED = new RegExp(`^You move the (${NAME}) to the (${NAME})\\.`);
-const CHANGED = new RegExp(`^You (clean|heat|cool) the (${NAME}) using|^You (sliced) the (${NAME})|^You turn (on) the (${NAME})`);
+const CHANGED = new RegExp(`^You (clean|heat|cool) the (${NAME}) using|^You (sliced) the (${NAME})|^You turn on the (${NAME})`);
 const PAST: Record<string, string> = { clean: "clean", heat: "hot", cool: "cool" };
 
 interface House {
@@ -64,11 +64,11 @@ function read(house: House, answer: string): void {
     house.held = null;
     house.places.set(to, [...(house.places.get(to) ?? []), moved]);
   }
-  const [, verb, treated, sliced, piece, on_, lamp] = CHANGED.exec(answer) ?? [];
+  const [, verb, treated, sliced, piece, lamp] = CHANGED.exec(answer) ?? [];
   const item = treated ?? piece ?? lamp;
   if (item) {
     const known = house.changes.get(item) ?? new Set();
-    house.changes.set(item, known.add(PAST[verb ?? ""] ?? sliced ?? on_ ?? ""));
+    house.changes.set(item, known.add(PAST[verb ?? ""] ?? sliced ?? "lit"));
   }
 }
 
