@@ -64,7 +64,8 @@ class Bubblewrap(Sandbox):
         self._source, self._num_snapshots, self._closed = source, 0, False
         hierarchy = find_hierarchy()
         self.isolation = f"bubblewrap: namespaces, {hierarchy or _weaker_limits()}"
-        self._labelled = owners.label(driver="bubblewrap", run=run)
+        groups = hierarchy.parents.values() if hierarchy else ()
+        self._labelled = owners.label(driver="bubblewrap", run=run, groups=groups)
         self._holder: Holder | None = None
         self._cgroup: Cgroup | None = None
         folder = self._labelled.folder / "files"

@@ -113,7 +113,7 @@ class Holder:
     def enter(self) -> tuple[str, ...]:
         """The start of a command line that runs in the namespace."""
         namespaces = f"/proc/{self._process.pid}/ns"
-        user = (f"--user={namespaces}/user",) if self._user else ()
+        user = (f"--user={namespaces}/user", "--preserve-credentials") if self._user else ()
         return (find_tool("nsenter"), *user, f"--mount={namespaces}/mnt", "--")
 
     def script(

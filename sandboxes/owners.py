@@ -8,7 +8,7 @@ import platform
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -34,6 +34,8 @@ class Owner:
     run: str
     """What the sandbox was made for; "" is not said."""
     driver: str
+    groups: tuple[str, ...] = ()
+    """The control groups below which the sandbox may have one of its name."""
 
     @property
     def state(self) -> Literal["live", "orphaned", "unknown"]:
@@ -52,9 +54,7 @@ class Labelled:
 
     def remove(self) -> None:
         """The folder, and what runs in the sandbox's groups."""
-        hierarchy = cgroups.find_hierarchy()
-        parents = hierarchy.parents.values() if hierarchy else ()
-        cgroups.remove(tuple(parent / self.folder.name for parent in dict.fromkeys(parents)))
+        cgroups.remove(tuple(Path(group) / self.folder.name for group in self.owner.groups))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -72,7 +72,7 @@ def root() -> Path:
     return folder
 
 
-def label(*, driver: str, run: str) -> Labelled:
+def label(*, driver: str, run: str, groups: Iterable[Path] = ()) -> Labelled:
     """A new folder that says whose it is. A process's first one removes what is orphaned."""
     _sweep(os.getpid())
     pid = os.getpid()
@@ -83,6 +83,7 @@ def label(*, driver: str, run: str) -> Labelled:
         started=_started(pid) or 0,
         run=run,
         driver=driver,
+        groups=tuple(dict.fromkeys(map(str, groups))),
     )
     folder = root() / f"agentgym-{uuid.uuid4().hex[:16]}"
     folder.mkdir(mode=0o700)
