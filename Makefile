@@ -96,6 +96,7 @@ page:
 	@touch $@
 
 setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready
+	@$(MAKE) --no-print-directory system NEED="bwrap:bubblewrap"
 
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)

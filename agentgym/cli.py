@@ -82,6 +82,7 @@ def build_parser() -> Parser:
     _add_graph(verbs)
     _add_serve_search(verbs)
     _add_serve_webshop(verbs)
+    _add_sandbox(verbs)
     doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
     _add_json(doctor)
     doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
@@ -377,6 +378,17 @@ def _add_serve_webshop(verbs: Any) -> None:
             open_browser=not options.no_open,
         )
     )
+
+
+def _add_sandbox(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "sandbox",
+        help="the sandboxes of this machine, and what dead programs left of theirs",
+        description="prune removes only what belonged to a process that provably runs no more.",
+    )
+    parser.add_argument("what", choices=("list", "prune"))
+    _add_json(parser)
+    parser.set_defaults(run=lambda options, _: commands.sandbox(options.what, as_json=options.json))
 
 
 def count(text: str) -> int:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from agentgym import env as envs
 from agentgym import store
-from agentgym.errors import UsageError
+from agentgym.errors import SandboxError, UsageError
 from agentgym.guard import GuardedEnv
 from agentgym.listing import Filter, rows_of
 from agentgym.registry import load
@@ -253,6 +253,23 @@ def episodes(folder: Path, wanted: Filter, *, sql: str | None, as_json: bool) ->
     return 0
 
 
+def sandbox(what: str, *, as_json: bool) -> int:
+    """List this user's sandboxes, or remove the orphaned ones and list these."""
+    shown = list(load(f"agentgym.sandboxes.owners:{'prune' if what == 'prune' else 'listed'}")())
+    rows = [
+        {"sandbox": each.folder.name, "state": each.owner.state} | asdict(each.owner)
+        for each in shown
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        head = ("sandbox", "state", "driver", "pid", "run", "host")
+        show_table(head, [[row[name] for name in head] for row in rows])
+    else:
+        print("nothing is orphaned" if what == "prune" else "no sandboxes")
+    return 0
+
+
 def doctor(*, as_json: bool) -> int:
     """What this machine has."""
     facts: dict[str, Any] = {
@@ -266,6 +283,10 @@ def doctor(*, as_json: bool) -> int:
         torch: Any = importlib.import_module("torch")
         cuda = torch.cuda.is_available()
         facts["gpu"] = torch.cuda.get_device_name() if cuda else None
+    try:
+        facts["sandbox"] = load("agentgym.sandbox:choose")()
+    except SandboxError as error:
+        facts["sandbox"] = f"none: {error}"
     missing = {name: missing_packages(name) for name in EXTRA_USES}
     if as_json:
         extras = {name: {"for": EXTRA_USES[name], "missing": missing[name]} for name in missing}

@@ -174,4 +174,11 @@ retrievers = Registry(
         "tantivy": "agentgym.envs.search.retrievers.disk:Tantivy",
     },
 )
-sandboxes = Registry("sandbox", {"scripted": "agentgym.sandboxes.scripted:ScriptedSandbox"})
+sandboxes = Registry(
+    "sandbox",
+    {
+        "bubblewrap": "agentgym.sandboxes.bubblewrap:Bubblewrap",
+        "process": "agentgym.sandboxes.process:ProcessSandbox",
+        "scripted": "agentgym.sandboxes.scripted:ScriptedSandbox",
+    },
+)

@@ -36,6 +36,7 @@ VERBS = tuple(SUBPARSERS.choices)
 READ_VERBS = {
     "eval": ["X"], "envs": [], "check": ["X"], "replay": ["X"], "episodes": ["X"],
     "credit": ["X"], "graph": ["X"], "plan": ["X"], "doctor": [],
+    "sandbox": ["list"],
 }  # fmt: skip
 
 
