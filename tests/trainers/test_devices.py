@@ -13,6 +13,7 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
+from agentgym.engine import Sampler
 from agentgym.trainers import attention
 from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.engines.packed import Packed, Piece
@@ -86,5 +87,6 @@ def test_the_sampler_draws_where_the_logits_are() -> None:
     """All but the answer itself, which has no data."""
     with mode():
         logits = torch.zeros(3, 50, device=DEVICE)
+        samplers = [Sampler(), Sampler(temperature=0), Sampler(temperature=0.5)]
         with pytest.raises(DataDependentOutputException, match="_local_scalar_dense"):
-            sample(logits, seeds=[1, 2, 3], indices=[0, 0, 5], temperatures=[1.0, 0.0, 0.5])
+            sample(logits, seeds=[1, 2, 3], indices=[0, 0, 5], samplers=samplers)
