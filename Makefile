@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
-  search-study test lint differential benchmarks clean
+  search-study test lint differential bench clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -102,10 +102,9 @@ test: setup-test lint
 differential: $(REAL)/.ready
 	$(REAL)/bin/python tests/alfworld_differential.py --games 200 --commands 40 $(ARGS)
 
-benchmarks: setup $(REAL)/.ready
-	$(REAL)/bin/python -m tests.benchmarks.alfworld
-	for name in credit decode imports information_gain pool search train_step webshop; do \
-	  $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+# ARGS="rollout credit" runs only these.
+bench: setup $(REAL)/.ready .cache/models.ready
+	$(BIN)/python -m tests.benchmarks.bench --alfworld $(REAL)/bin/python $(ARGS)
 
 clean:
 	rm -rf $(VENV) .cache
