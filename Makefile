@@ -53,7 +53,8 @@ system:
 $(REAL)/.ready: pyproject.toml constraints-alfworld.txt
 	@$(MAKE) --no-print-directory system NEED="g++:g++ cmake:cmake make:make"
 	$(PYTHON) -m venv $(REAL)
-	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt 'textworld[pddl]' pytest hypothesis
+	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt 'textworld[pddl]' \
+	  hypothesis pytest pytest-xdist
 	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt --no-deps alfworld
 	$(REAL)/bin/pip $(PIP) -c constraints-alfworld.txt -e .
 	@touch $@
@@ -94,9 +95,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+PARALLEL := -n logical --maxprocesses 8
+
 test: setup-test lint
-	$(BIN)/pytest -q -n logical --maxprocesses 8 --dist loadfile $(ARGS)
-	$(REAL)/bin/pytest -q tests/envs/test_alfworld_real*.py tests/core/test_checker.py \
+	$(BIN)/pytest -q $(PARALLEL) --dist loadfile $(ARGS)
+	$(REAL)/bin/pytest -q $(PARALLEL) tests/envs/test_alfworld_real*.py tests/core/test_checker.py \
 	  -k 'alfworld_real or TextWorld'
 
 differential: $(REAL)/.ready

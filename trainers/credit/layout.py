@@ -139,8 +139,8 @@ def credited(layout: Layout, advantages: FloatArray, metrics: Mapping[str, float
 
 def nest_turns(values: FloatArray, layout: Layout) -> tuple[tuple[tuple[float, ...], ...], ...]:
     """A number a turn, `[S]`, as `[group][member][turn]`."""
-    flat = values.tolist()
     ends = np.cumsum(layout.num_turns).tolist()
-    episodes = [tuple(flat[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    spans = zip([0, *ends], ends, strict=False)
+    episodes = [tuple(values[start:end].tolist()) for start, end in spans]
     last = np.cumsum(layout.group_sizes).tolist()
     return tuple(tuple(episodes[start:end]) for start, end in zip([0, *last], last, strict=False))
