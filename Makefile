@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
-  search-study test lint differential gpu-check benchmarks vs-trl clean
+  search-study test lint differential gpu-check bench vs-trl clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -124,10 +124,9 @@ gpu-check: setup
 	$(BIN)/python -m tests.benchmarks.gpu_check --json > gpu-check.json
 	$(BIN)/python -m tests.benchmarks.report gpu-check.json
 
-benchmarks: setup $(REAL)/.ready
-	$(REAL)/bin/python -m tests.benchmarks.alfworld
-	for name in credit decode imports information_gain pool search train_step viewer webshop; do \
-	  $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+# ARGS="rollout credit" runs only these.
+bench: setup $(REAL)/.ready .cache/models.ready
+	$(BIN)/python -m tests.benchmarks.bench --alfworld $(REAL)/bin/python $(ARGS)
 
 # Apart from the others, as it takes half an hour. ARGS names its sizes: tiny, smollm2, smoke.
 vs-trl: setup .cache/models.ready $(TRL)/.ready

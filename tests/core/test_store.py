@@ -24,7 +24,7 @@ from scored import episode, turn
 from agentgym import store
 from agentgym.envs.toys.lookup import Lookup
 from agentgym.errors import StoreError, UsageError
-from agentgym.rows import schema
+from agentgym.rows import schema, to_row
 from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation
 
 
@@ -56,6 +56,20 @@ def test_episodes_come_back_exactly(
     path = tmp_path_factory.mktemp("store") / "episodes.parquet"
     store.write_episodes(path, episodes)
     assert list(store.read_episodes(path)) == sorted(episodes, key=lambda e: e.id)
+
+
+def test_files_of_before_there_were_other_samplers_are_read(tmp_path: Path) -> None:
+    path, expected = tmp_path / "old.parquet", numbered(0, 0, 0)
+    rows = [to_row(expected)]
+    later = ("temperature", "kept")
+    for row in rows[0]["turns"]:
+        for name in later:
+            del row[name]
+    place = schema().get_field_index("turns")
+    kept = [field for field in schema().field(place).type.value_type if field.name not in later]
+    old = schema().set(place, pa.field("turns", pa.list_(pa.struct(kept))))
+    store.write_parquet(path, rows, old)
+    assert store.read_episodes(path) == (expected,)
 
 
 def test_lone_surrogates_become_question_marks_wherever_they_stand(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ class LocalEngine:
 
         Args:
             context: the longest sequence in tokens; None is what the model was made for.
-            max_episodes: so many are kept at once; others wait, in order, for a release.
+            max_episodes: so many are kept at once; others wait, in order, until one is released or
+                all of them are with their environments.
             max_step_tokens: see `MAX_STEP_TOKENS`.
             kv_tokens: see `Slots`.
             meter: what to measure with.
