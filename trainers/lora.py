@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -53,6 +53,23 @@ def add(model: PreTrainedModel, config: LoraConfig, *, seed: int, dtype: torch.d
         model.add_adapter(peft_config)
     # Not before: peft makes the adapter in the dtype of the layer beside it.
     precision.round_weights(model, dtype, trained=False)
+
+
+def is_on(model: PreTrainedModel) -> bool:
+    """Whether the model has an adapter."""
+    return bool(model._hf_peft_config_loaded)
+
+
+def save(model: PreTrainedModel, folder: Path) -> None:
+    """Write the adapter as peft does."""
+    # Saved by transformers, peft would look on the hub for changes of the embedding's size.
+    tensors = load("peft:get_peft_model_state_dict")(model, save_embedding_layers=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {PREFIX + name: tensor.contiguous() for name, tensor in tensors.items()}, folder / FILE
+    )
+    (config,) = model.peft_config.values()
+    config.save_pretrained(folder)
 
 
 def is_adapter(folder: Path) -> bool:

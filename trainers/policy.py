@@ -97,7 +97,10 @@ class Policy(Scorer):
 
         Of a policy with an adapter it is the adapter's folder, in peft's form.
         """
-        self.model.save_pretrained(folder)
+        if lora.is_on(self.model):
+            lora.save(self.model, folder)
+        else:
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     def sum_gradients(self, world: World) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import shutil
+import socket
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from small_runs import ALONE, small_recipe, small_trainer
+from tiny_models import tiny_policy
 from transformers import AutoModelForCausalLM
 
 from agentgym import store
@@ -19,7 +23,7 @@ from agentgym.errors import UsageError
 from agentgym.store import digest_of
 from agentgym.trainers import lora
 from agentgym.trainers.build import Panels, load_policy, make_optimizer
-from agentgym.trainers.config import Recipe, merge, validate
+from agentgym.trainers.config import LoraConfig, Recipe, merge, validate
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.imitate import imitate
 from agentgym.trainers.judge import judge
@@ -179,6 +183,25 @@ def test_imitation_moves_the_adapter_alone(corridor_model: Path) -> None:
     imitate(ALONE, recipe, Panels.load(recipe), policy=policy)
     moved = {n for n, tensor in weights(policy).items() if not torch.equal(before[n], tensor)}
     assert moved == {name for name in before if "lora_" in name}
+
+
+def test_saving_an_adapter_asks_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tiny_policy()
+    policy.model.name_or_path = "nobody/a-model-of-the-hub"
+    lora.add(policy.model, LoraConfig(rank=2), seed=0, dtype=torch.float32)
+    asked: list[object] = []
+
+    def refuse(host: object, *args: object, **kwargs: object) -> None:
+        asked.append(host)
+        raise OSError("there is no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        policy.save(tmp_path)
+    assert asked == []
+    written = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert written["base_model_name_or_path"] == "nobody/a-model-of-the-hub"
 
 
 def test_an_adapter_goes_to_the_layers_that_are_named(corridor_model: Path) -> None:
