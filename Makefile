@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
-  search-study test lint differential benchmarks clean
+  search-study webshop-study test lint differential benchmarks clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -86,7 +86,7 @@ setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.rea
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)
 
-quickstart-study credit-study search-study: setup
+quickstart-study credit-study search-study webshop-study: setup
 	$(BIN)/python -m tests.benchmarks.study $(@:-study=) $(ARGS)
 
 lint: setup
