@@ -10,12 +10,18 @@ from agentgym.envs.webshop.experts import Shopper, find_insiders_action
 from agentgym.envs.webshop.goal import Goal
 from agentgym.envs.webshop.markup import markup
 from agentgym.envs.webshop.nouns import nouns
-from agentgym.envs.webshop.official import find_splits, official_panel, open_official
+from agentgym.envs.webshop.official import (
+    find_splits,
+    get_folder,
+    load_official,
+    official_panel,
+    open_official_shop,
+)
 from agentgym.envs.webshop.pages import Page
 from agentgym.envs.webshop.prompt import SYSTEM_PROMPT, read_action
 from agentgym.envs.webshop.reward import Grade, grade_purchase
 from agentgym.envs.webshop.session import Place, Session
-from agentgym.envs.webshop.shop import Shop, open_shop
+from agentgym.envs.webshop.shop import Engine, Shop, open_shop
 from agentgym.envs.webshop.tasks import SPLITS, goal_of, load_panel
 from agentgym.errors import UsageError
 from agentgym.panel import Panel
@@ -47,6 +53,7 @@ class WebShop(TurnEnv):
         shop: str | int = "small",
         mode: Literal["text", "text_rich", "html"] = "text",
         show_attributes: bool = False,
+        engine: Engine = "bm25s",
     ) -> None:
         """Make the environment; the shop is opened at the first reset.
 
@@ -54,6 +61,7 @@ class WebShop(TurnEnv):
             shop: of generated tasks: "small", "medium" or "large", or how many products.
             mode: how pages are written; see `pages.Page` and `markup`.
             show_attributes: whether products have a page with what graders look at.
+            engine: what searches, "bm25s" or "tantivy" (extra `tantivy`); see `shop.Shop`.
 
         Raises:
             UsageError: there is no such mode.
@@ -62,6 +70,7 @@ class WebShop(TurnEnv):
         if mode not in MODES:
             raise UsageError(f"mode must be one of {', '.join(MODES)}, not '{mode}'")
         self._size, self._write, self._show_attributes = shop, MODES[mode], show_attributes
+        self._engine: Engine = engine
         self._session: Session | None = None
         self._grade: Grade | None = None
 
@@ -101,9 +110,10 @@ class WebShop(TurnEnv):
     def _open(self, task: Task) -> tuple[Shop, Goal]:
         """The shop to visit, and what to buy there."""
         if task.public.get("shop") != "official":
-            shop = open_shop(self._size)
+            shop = open_shop(self._size, self._engine)
             return shop, goal_of(task, shop.by_asin)
-        official = open_official()
+        folder = get_folder()
+        official = load_official(folder)
         number = task.secret["goal"]
         assert isinstance(number, int)
         instruction = official.instructions[number] if number < len(official.instructions) else None
@@ -111,7 +121,7 @@ class WebShop(TurnEnv):
             raise UsageError(
                 f"task '{task.id}' was made from other files than those that are there"
             )
-        return official.shop, instruction.goal
+        return open_official_shop(folder, self._engine), instruction.goal
 
     @property
     def session(self) -> Session:

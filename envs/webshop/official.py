@@ -23,7 +23,7 @@ from typing import Any
 
 from agentgym.envs.webshop.goal import Goal, draw_price_limit, price_clause
 from agentgym.envs.webshop.product import Product
-from agentgym.envs.webshop.shop import Shop
+from agentgym.envs.webshop.shop import Engine, Shop
 from agentgym.envs.webshop.tasks import ENV_ID
 from agentgym.errors import UsageError, unknown
 from agentgym.panel import Panel
@@ -82,7 +82,7 @@ class LeftOut:
 class Official:
     """What the files hold."""
 
-    shop: Shop
+    products: tuple[Product, ...]
     instructions: tuple[Instruction, ...]
     """In the order of the conventional split."""
 
@@ -94,24 +94,28 @@ def data_folder() -> Path | None:
 
 
 def find_splits() -> tuple[str, ...]:
-    """The splits that have goals; none without the files."""
+    """The splits that have goals if the shop has all the products that goals are about.
+
+    None without the files. The products are not read: there may be more than a million.
+    """
     folder = data_folder()
     if folder is None or not (folder / HUMAN).is_file():
         return ()
-    count = len(load_official(folder).instructions)
+    goals = _read(folder / HUMAN, dict).values()
+    count = sum(len(rows) for rows in goals if isinstance(rows, list))
     return tuple(split for split, part in SPLITS.items() if part.start < count)
 
 
-def open_official() -> Official:
-    """The user's files, read.
+def get_folder() -> Path:
+    """Where the user's files lie.
 
     Raises:
-        UsageError: there are none, or they cannot be read.
+        UsageError: nobody said.
     """
     folder = data_folder()
     if folder is None:
         raise UsageError(f"set {VARIABLE} to the folder that has WebShop's items_*.json")
-    return load_official(folder)
+    return folder
 
 
 def official_panel(split: str) -> Panel:
@@ -122,7 +126,7 @@ def official_panel(split: str) -> Panel:
     """
     if split not in SPLITS:
         raise unknown("WebShop split", split, SPLITS)
-    instructions = open_official().instructions
+    instructions = load_official(get_folder()).instructions
     tasks = tuple(
         Task(
             id=f"{split}/{index:05d}",
@@ -174,8 +178,13 @@ def load_official(folder: Path) -> Official:
     instructions = list(_list_instructions(products, human, left_out))
     random.Random(SHUFFLE_SEED).shuffle(instructions)
     left_out.warn(folder)
-    shop = Shop(tuple(products.values()))
-    return Official(shop=shop, instructions=tuple(instructions))
+    return Official(products=tuple(products.values()), instructions=tuple(instructions))
+
+
+@cache
+def open_official_shop(folder: Path, engine: Engine) -> Shop:
+    """The products of a folder, and the search over them; opened once per process."""
+    return Shop(load_official(folder).products, engine=engine)
 
 
 def _find_fault(asin: str, products: Mapping[str, Product]) -> str | None:

@@ -23,8 +23,10 @@ NAMES = (
     "linearity",
     "pool",
     "rollout",
+    "sandbox",
     "search",
     "train_step",
+    "viewer",
     "webshop",
 )
 

@@ -70,6 +70,11 @@ STUDIES = {
         arms={"igpo": "search-igpo-quick", "grpo": "search-grpo-quick"},
         folder="search-study",
     ),
+    "webshop": Study(
+        recipe="webshop-salt-quick",
+        arms={"salt": "webshop-salt-quick", "grpo": "webshop-grpo-quick"},
+        folder="webshop-study",
+    ),
 }
 
 
@@ -223,7 +228,7 @@ def main() -> None:
     """Run a study, print it, and write `NAME.json` into its folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(STUDIES))
-    parser.add_argument("--out", type=Path, help="default runs/alfworld-study or runs/search-study")
+    parser.add_argument("--out", type=Path, help="default: runs/ and the study's folder")
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--json", action="store_true", help="print the result as the last line")

@@ -429,7 +429,7 @@ def shop_around(env: WebShop, task: Any) -> Outcome:
     return env.outcome()
 
 
-@pytest.mark.parametrize("mode", ["text", "text_rich"])
+@pytest.mark.parametrize("mode", ["text", "text_rich", "html"])
 def test_the_shopper_mostly_succeeds_on_what_it_reads(mode: Any) -> None:
     env = WebShop(mode=mode)
     outcomes = [shop_around(env, task) for task in load_panel("gen1/test")]
@@ -468,6 +468,23 @@ def test_search_is_bm25_over_the_documents_stems() -> None:
     assert scores == pytest.approx(sorted(wanted, reverse=True)[:50], rel=1e-5)
 
 
+def test_tantivy_searches_too(session: Session, tmp_path: Path) -> None:
+    """By BM25 with constants of its own; of equal scores, the first product's comes first."""
+    pytest.importorskip("tantivy", reason="install the extra 'tantivy'")
+    texts = ("lamp lamp for a desk", "a lamp", "a chair", "a lamp")
+    products = [lamp(number, title=text, options={}) for number, text in enumerate(texts)]
+    shop = Shop(products, engine="tantivy")
+    documents = [terms(product.document) for product in products]
+    scores = bm25.scores(["desk", "chair", "red"], documents, k1=1.2, b=0.75)
+    order = sorted(range(4), key=lambda row: -scores[row])
+    found = shop.search(("chair", "desks", "red"), seed="")
+    assert found == tuple(products[row] for row in order if scores[row] > 0)
+    assert shop.search(("lamp",), seed="")[0] is products[0]
+    assert len(list((tmp_path / "webshop").glob("tantivy-*"))) == 1
+    again = Shop(products, engine="tantivy")
+    assert again.search(("lamp",), seed="") == shop.search(("lamp",), seed="")
+
+
 def test_an_index_is_kept_by_what_it_was_made_from(session: Session, tmp_path: Path) -> None:
     kept = tmp_path / "webshop"
     first = session.shop.search(("lamp",), seed="")
@@ -481,9 +498,10 @@ def test_an_index_is_kept_by_what_it_was_made_from(session: Session, tmp_path: P
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mode": "html"}, "mode must be one of text, text_rich, not 'html'"),
+        ({"mode": "htm"}, "mode must be one of text, text_rich, html, not 'htm'"),
         ({"shop": "smal"}, "unknown size of shop 'smal'; did you mean 'small'"),
         ({"shop": 0}, "from 1 to 1000000 products, not 0"),
+        ({"engine": "bm26s"}, "unknown search engine .bm26s."),
         ({"shop": 8}, "wants a product that a shop of 8 lacks"),
     ],
 )

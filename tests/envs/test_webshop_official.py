@@ -53,7 +53,7 @@ def write(folder: Path, *, items: Any, human: Any, notes: Any = None) -> None:
 
 
 def test_a_product_is_read_as_webshop_reads_it(folder: Path) -> None:
-    first, second = load_official(folder).shop.products
+    first, second = load_official(folder).products
     assert (first.title, first.query, first.price, first.price_text) == (
         "Lamp B000000001", "table lamp", 877.8, "$877.8",
     )  # fmt: skip
@@ -75,14 +75,14 @@ def test_prices_are_one_or_a_range_or_a_hundred(
     folder: Path, pricing: str | None, low: float, high: float, text: str
 ) -> None:
     write(folder, items=[item("B000000001", pricing=pricing)], human={})
-    (product,) = load_official(folder).shop.products
+    (product,) = load_official(folder).products
     assert low <= product.price <= high
     assert product.price_text == text
 
 
 def test_bullet_points_may_be_one_text(folder: Path) -> None:
     write(folder, items=[item("B000000001", small_description="Bright")], human={})
-    assert load_official(folder).shop.products[0].bullets == ("Bright",)
+    assert load_official(folder).products[0].bullets == ("Bright",)
 
 
 def test_what_is_left_out_is_said_by_name_and_count(folder: Path) -> None:
@@ -95,7 +95,7 @@ def test_what_is_left_out_is_said_by_name_and_count(folder: Path) -> None:
     with pytest.warns(OfficialDataWarning) as caught:
         official = load_official(folder)
     said = "\n".join(str(warning.message) for warning in caught)
-    assert len(official.shop.products) == len(official.instructions) == 1
+    assert len(official.products) == len(official.instructions) == 1
     assert "1 records: an asin that was there before (B000000001)" in said
     assert "1 records: an asin of more than 10 characters, or none (B0000000001)" in said
     assert "4 records: no product with all its fields (B000000003, row 4, B000000004, ...)" in said
@@ -126,6 +126,13 @@ def test_a_split_without_goals_is_not_there(folder: Path) -> None:
         WebShop.panel("official/devv")
 
 
+def test_to_name_the_splits_no_product_is_read(folder: Path) -> None:
+    (folder / "items_shuffle_1000.json").write_text("{", encoding="utf-8")
+    assert WebShop.splits()[3:] == ("official/test", "official/dev", "official/train")
+    with pytest.raises(UsageError, match="cannot read .*items_shuffle_1000"):
+        WebShop.panel("official/test")
+
+
 def test_a_limit_is_in_the_text_or_there_is_none(folder: Path) -> None:
     items = [item("B000000001", pricing="$35"), item("B000000002", pricing="$2000")]
     write(folder, items=items, human={"B000000001": [asked()], "B000000002": [asked()]})
@@ -148,7 +155,7 @@ def test_prices_and_goals_hang_on_no_order_and_no_seed(folder: Path) -> None:
         write(inner, items=shown, human=human)
         random.seed(place)
         official = load_official(inner)
-        prices = {product.asin: product.price for product in official.shop.products}
+        prices = {product.asin: product.price for product in official.products}
         texts = {each.goal.product.asin: each.text for each in official.instructions}
         told.append((prices, texts))
     assert told[0] == told[1]

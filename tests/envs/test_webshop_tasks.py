@@ -70,7 +70,7 @@ def test_products_prices_goals_and_episodes_are_the_same_in_every_process() -> N
             stdout=subprocess.PIPE,
             text=True,
         )
-        for seed in range(4)
+        for seed in range(10)
     ]
     told = {process.communicate(timeout=120)[0] for process in running}
     assert len(told) == 1

@@ -146,3 +146,24 @@ def test_every_word_of_a_proper_name_is_one_token_whatever_is_around_it() -> Non
         assert seen[seen.index("Mara ") + 1] == "Holt"
     seen = [tokenizer.decode([i]) for i in tokenizer.encode("May 1987")]
     assert seen == ["May ", "1", "9", "8", "7"]
+
+
+def split_by(texts: list[str], text: str, *, min_count: int) -> list[str]:
+    tokenizer = tiny.build_tokenizer(texts, min_count=min_count)
+    return [str(tokenizer.decode([token])) for token in tokenizer.encode(text)]
+
+
+def test_a_code_is_one_token_however_rare() -> None:
+    texts = ["click[B0G3]", "click[back]", "click[back]", "see B07X, $5"]
+    assert "B07X" in split_by(texts, "click[B07X]", min_count=2)
+
+
+def test_a_phrase_is_not_read_into_a_word() -> None:
+    texts = ["so i", "so i", "in it"]
+    assert split_by(texts, "so i", min_count=2) == ["so i"]
+    assert "so i" not in split_by(texts, "so in", min_count=2)
+
+
+def test_a_word_that_no_phrase_has_is_a_token_where_it_is_frequent() -> None:
+    texts = [f"weight{mark}" for mark in ".,;:!?)]"]
+    assert "weight" in split_by(texts, "(weight)", min_count=5)
