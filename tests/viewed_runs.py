@@ -12,6 +12,7 @@ from stored_runs import by_seed, write_run
 
 from agentgym import store
 from agentgym.env import TurnEnv
+from agentgym.rows import schema
 from agentgym.types import Episode, EpisodeId, ErrorInfo, Status
 
 
@@ -67,8 +68,10 @@ def write_pictured(folder: Path) -> None:
 
 
 def write_damaged(folder: Path) -> None:
-    """Two train steps; of the first the second half is missing."""
+    """A train step that is sound, one that lacks its second half, one of a later program."""
     write_run(folder, by_seed)
+    later = schema().with_metadata({"agentgym.schema": "99"})
+    store.write_parquet(folder / "episodes" / "step-000002.parquet", [], later)
     path = folder / "episodes" / "step-000000.parquet"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

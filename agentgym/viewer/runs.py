@@ -80,10 +80,10 @@ class OpenRun:
             "next": f"{given}-{_mark(files, given)}",
         }
 
-    def sound_files(self) -> tuple[Path, ...]:
-        """The files that can be read, in the order of the run."""
-        files = self._files().items()
-        return tuple(path for path, now in files if not isinstance(self._columns(path, now), str))
+    def sound_files(self) -> dict[Path, Columns]:
+        """The files that can be read, in the order of the run, each with its columns."""
+        found = {path: self._columns(path, now) for path, now in self._files().items()}
+        return {path: each for path, each in found.items() if not isinstance(each, str)}
 
     def _files(self) -> dict[Path, Stamp]:
         return {path: _stamp(path) for path in sorted(self.run.files(), key=_in_order)}

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from agentgym.errors import StoreError, UsageError, boundary
-from agentgym.viewer.runs import OpenRun
+from agentgym.viewer.runs import Columns, OpenRun
 
 SHOWN_HITS = 300
 AROUND = 90
 """Characters shown on each side of a hit."""
-LEAVES = (
-    "group", "member", "first.text", "error.message",
-    "turns.list.element.text", "turns.list.element.observation.text",
-)  # fmt: skip
+LEAVES = ("first.text", "turns.list.element.text", "turns.list.element.observation.text")
 """Actions are left out: they stand in the texts that they were read from."""
+ERRORS = "error.message"
+"""Read where there are errors: to open a column takes longer than to search it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +45,9 @@ def search(opened: OpenRun, text: str) -> dict[str, Any]:
     """
     if not text:
         raise UsageError("there is no text to search for")
-    paths = opened.sound_files()
+    files = opened.sound_files().items()
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-        found = list(threads.map(lambda path: _in_file(path, text), paths))
+        found = list(threads.map(lambda file: _in_file(file[0], file[1], text), files))
     hits = (
         {"file": each.path.stem, **row, **snippet(row.pop("text"), text)}
         for each in found
@@ -73,7 +72,7 @@ def snippet(text: str, wanted: str) -> dict[str, str]:
     }
 
 
-def _in_file(path: Path, wanted: str) -> Found:
+def _in_file(path: Path, columns: Columns, wanted: str) -> Found:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -81,23 +80,22 @@ def _in_file(path: Path, wanted: str) -> Found:
     parts = []
     with suppress(StoreError):  # it may be gone since it was listed
         with boundary(StoreError, str(path)), pq.ParquetFile(path) as file:
-            table = file.read(columns=list(LEAVES), use_threads=False).combine_chunks()
+            leaves = [*LEAVES, *([ERRORS] if any(columns["error"]) else [])]
+            table = file.read(columns=leaves, use_threads=False).combine_chunks()
         for part, texts, rows, turns in _texts(table):
             places = pc.indices_nonzero(pc.match_substring(texts, wanted, ignore_case=True))
-            hits = {"row": rows.take(places), "turn": turns.take(places)}
-            hits["text"] = texts.take(places)
-            hits["part"] = pa.repeat(part, len(places))
-            parts.append(pa.table(hits))
+            if len(places):
+                hits = {"row": rows.take(places), "turn": turns.take(places)}
+                hits |= {"text": texts.take(places), "part": pa.repeat(part, len(places))}
+                parts.append(pa.table(hits))
     if not parts:
         return Found(path=path, count=0, episodes=0, first=pa.table({}))
     found = pa.concat_tables(parts)
     first = found.sort_by([("row", "ascending"), ("turn", "ascending")]).slice(0, SHOWN_HITS)
-    where = table.select(["group", "member"]).take(first.column("row"))
-    for name in where.column_names:
-        first = first.append_column(name, where.column(name))
-    count_of_rows = pc.count_distinct(found.column("row")).as_py()
-    first = first.drop_columns("row")
-    return Found(path=path, count=len(found), episodes=count_of_rows, first=first)
+    for name in ("group", "member"):
+        first = first.append_column(name, pa.array(columns[name]).take(first.column("row")))
+    episodes = pc.count_distinct(found.column("row")).as_py()
+    return Found(path=path, count=len(found), episodes=episodes, first=first.drop_columns("row"))
 
 
 def _texts(table: Any) -> Iterator[tuple[str, Any, Any, Any]]:
@@ -112,12 +110,13 @@ def _texts(table: Any) -> Iterator[tuple[str, Any, Any, Any]]:
     rows = pc.list_parent_indices(turns)
     before = pc.subtract(pc.cumulative_sum(counts), counts).take(rows)
     numbers = pc.add(pc.subtract(pa.array(range(len(rows)), pa.int64()), before), 1)
-    ends = counts.cast(pa.int64())
     flat = pc.list_flatten(turns)
     all_rows = pa.array(range(table.num_rows), pa.int64())
     starts = pa.nulls(table.num_rows, pa.int64()).fill_null(0)
-    (first,), (error,) = table.column("first").chunks, table.column("error").chunks
+    (first,) = table.column("first").chunks
     yield "observation", pc.struct_field(first, "text"), all_rows, starts
     yield "text", pc.struct_field(flat, "text"), rows, numbers
     yield "observation", pc.struct_field(flat, ["observation", "text"]), rows, numbers
-    yield "error", pc.struct_field(error, "message"), all_rows, ends
+    if "error" in table.column_names:
+        (error,) = table.column("error").chunks
+        yield "error", pc.struct_field(error, "message"), all_rows, counts.cast(pa.int64())

@@ -222,7 +222,8 @@ def test_a_diff_is_shown_as_one_wherever_it_stands(page: Page, port: int) -> Non
 
 def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, port: int) -> None:
     visit(page, port, f"#/{Runs.DAMAGED:d}", "episodes")
-    expect(page.get_by_role("alert")).to_contain_text("episodes/step-000000.parquet")
+    expect(page.get_by_role("alert").nth(0)).to_contain_text("episodes/step-000000.parquet")
+    expect(page.get_by_role("alert").nth(1)).to_contain_text("this program reads")
     expect(page.locator(".row.cursor")).to_contain_text("step-000001")
     page.goto(f"http://127.0.0.1:{port}/#/{Runs.DAMAGED:d}/step-000000/0")
     expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")

@@ -23,12 +23,13 @@ from walked_groups import walked_groups
 
 from agentgym import registry, store
 from agentgym.cli import main
-from agentgym.errors import UsageError
+from agentgym.errors import StoreError, UsageError
 from agentgym.rows import SCHEMA_VERSION
 from agentgym.trainers import offline
 from agentgym.types import Episode, EpisodeId, Group, Observation
 from agentgym.viewer.app import as_json
 from agentgym.viewer.credit import credit, graph
+from agentgym.viewer.failures import failures
 from agentgym.viewer.runs import OpenRun
 from agentgym.viewer.search import search
 
@@ -188,13 +189,16 @@ def test_reading_a_run_loads_no_keys_that_the_run_names(tmp_path: Path, keys: ob
 def test_a_damaged_file_is_named_and_costs_nothing_else(port: int) -> None:
     run = f"/api/runs/{Runs.DAMAGED:d}"
     table = get(port, f"{run}/episodes")
-    (problem,) = table["problems"]
-    assert problem.startswith("episodes/step-000000.parquet: the digest beside it")
+    damaged, later = table["problems"]
+    assert damaged.startswith("episodes/step-000000.parquet: the digest beside it")
+    assert later.startswith("episodes/step-000002.parquet: schema version 99")
     assert set(table["columns"]["file"]) == {"step-000001"}
     status, _, body = ask(port, f"{run}/files/step-000000/groups/0")
     assert status == 503
     assert "episodes/step-000000.parquet" in json.loads(body)["error"]
     assert get(port, f"{run}/files/step-000001/groups/2/credit")["difference"] == 0.0
+    assert {hit["file"] for hit in get(port, f"{run}/search?text=seen")["hits"]} == {"step-000001"}
+    assert get(port, f"{run}/failures")["episodes"] == len(table["columns"]["file"])
 
 
 def test_a_file_whose_digest_holds_but_whose_content_is_odd_is_named(tmp_path: Path) -> None:
@@ -218,6 +222,9 @@ def test_new_files_appear_and_lost_ones_go(tmp_path: Path) -> None:
     assert set(opened.table()["columns"]["file"]) == {"step-000000", "step-000001"}
     shutil.rmtree(tmp_path)
     assert opened.table()["columns"]["file"] == []
+    assert (search(opened, "seen")["count"], failures(opened)["episodes"]) == (0, 0)
+    with pytest.raises(StoreError, match="no episodes in"):
+        opened.group("step-000000", 0)
 
 
 def columns_of(*parts: dict[str, Any]) -> list[tuple[str, int]]:
