@@ -108,7 +108,7 @@ differential: $(REAL)/.ready
 
 benchmarks: setup $(REAL)/.ready
 	$(REAL)/bin/python -m tests.benchmarks.alfworld
-	for name in credit decode imports information_gain pool search train_step webshop; do \
+	for name in credit decode imports information_gain pool sandbox search train_step webshop; do \
 	  $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 clean:
