@@ -22,7 +22,8 @@ def size_pool(recipe: Recipe, policy: Policy, *, num_evaluated: int) -> int | No
         return recipe.model.kv_tokens
     if policy.device.type != "cuda":
         return None
-    plan = Plan(recipe, Footprint(policy.model.config), num_evaluated=num_evaluated)
+    footprint = Footprint(policy.model.config, recipe.lora)
+    plan = Plan(recipe, footprint, num_evaluated=num_evaluated)
     free, _ = torch.cuda.mem_get_info(policy.device)
     # What PyTorch has taken already is in the plan too: the weights, at least.
     return tokens_within(plan, free + torch.cuda.memory_reserved(policy.device))
