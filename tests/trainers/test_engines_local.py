@@ -4,91 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from engine_play import Played, ask, forward_sizes, max_gap, play, play_all, said
 from tiny_models import tiny_policy, tiny_tokenizer
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from agentgym.engine import Engine, Generation, Request, Sampler
+from agentgym.engine import Engine, Generation, Request
 from agentgym.errors import EngineError, UsageError
-from agentgym.meter import Meter
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.policy import Policy
 from agentgym.types import EpisodeId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """What became of one episode."""
-
-    prompts: tuple[tuple[int, ...], ...]
-    """What the model saw in each turn."""
-    generations: tuple[Generation, ...]
-
-
-def ask(
-    number: int, ids: Sequence[int], *, turn: int = 0, max_tokens: int = 6, temperature: float = 1.0
-) -> Request:
-    return Request(
-        episode=EpisodeId(step=0, group=number // 4, member=number % 4),
-        turn=turn,
-        ids=tuple(ids),
-        messages=(),
-        seed=1000 * number + turn,
-        max_tokens=max_tokens,
-        sampler=Sampler(temperature=temperature),
-    )
-
-
-async def play(engine: Engine, number: int, *, turns: int, temperature: float) -> Played:
-    """An episode whose observations are random tokens, few or many."""
-    rng = random.Random(number)
-    ids = rng.choices(range(300), k=rng.randint(1, 40))
-    prompts, generations = [], []
-    for turn in range(turns):
-        request = ask(number, ids, turn=turn, temperature=temperature)
-        prompts.append(request.ids)
-        generations.append(await engine.generate(request))
-        ids += [*generations[-1].ids, *rng.choices(range(300), k=rng.randint(1, 20))]
-    engine.release(request.episode)
-    return Played(prompts=tuple(prompts), generations=tuple(generations))
-
-
-def play_all(
-    engine: Engine, numbers: Iterable[int] = range(12), *, turns: int = 3, temperature: float = 1.0
-) -> dict[int, Played]:
-    """Episodes at once, begun in the order of `numbers`."""
-
-    async def together() -> dict[int, Played]:
-        order = list(numbers)
-        played = await asyncio.gather(
-            *(play(engine, n, turns=turns, temperature=temperature) for n in order)
-        )
-        return dict(sorted(zip(order, played, strict=True)))
-
-    return asyncio.run(together())
-
-
-def said(played: dict[int, Played]) -> dict[int, list[tuple[tuple[int, ...], str]]]:
-    """Tokens and finish of every turn."""
-    return {n: [(g.ids, g.finish) for g in one.generations] for n, one in played.items()}
-
-
-def max_gap(first: dict[int, Played], second: dict[int, Played]) -> float:
-    """The largest difference between two runs' logprobs."""
-    return max(
-        abs(a - b)
-        for number, one in first.items()
-        for g, h in zip(one.generations, second[number].generations, strict=True)
-        for a, b in zip(g.logprobs, h.logprobs, strict=True)
-    )
 
 
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
@@ -165,16 +94,6 @@ def test_long_prompts_are_read_in_several_steps_and_say_the_same() -> None:
     assert max_gap(pieces, whole) < 1e-4
 
 
-@contextmanager
-def forward_sizes(policy: Policy) -> Iterator[list[int]]:
-    """The number of tokens of every forward meanwhile."""
-    sizes: list[int] = []
-    embedding: Any = policy.model.get_input_embeddings()
-    handle = embedding.register_forward_hook(lambda *args: sizes.append(args[1][0].numel()))
-    yield sizes
-    handle.remove()
-
-
 def most_spoken(played: dict[int, Played]) -> int:
     """Tokens of the episode that said most."""
     return max(sum(len(g.ids) for g in one.generations) for one in played.values())
@@ -189,45 +108,6 @@ def test_each_token_is_read_once_and_no_episode_waits_for_another() -> None:
     ends = [len(one.prompts[-1]) + len(one.generations[-1].ids) for one in played.values()]
     assert sum(sizes) == sum(ends) - len(ends)
     assert len(sizes) == most_spoken(played)
-
-
-@pytest.mark.parametrize("kv_tokens", [256, 700])
-def test_a_small_pool_makes_episodes_read_again_and_say_the_same(kv_tokens: int) -> None:
-    policy = tiny_policy()
-    with forward_sizes(policy) as sizes:
-        free = play_all(LocalEngine(policy), turns=7)
-    meter = Meter()
-    with forward_sizes(policy) as sizes_tight:
-        tight = play_all(LocalEngine(policy, kv_tokens=kv_tokens, meter=meter), turns=7)
-    assert said(tight) == said(free)
-    assert max_gap(tight, free) < 1e-4
-    counts = meter.read().counts
-    assert counts["evictions"] > 3
-    assert counts["tokens/reread"] == sum(sizes_tight) - sum(sizes) > 0
-
-
-def test_an_episode_that_is_with_its_environment_gives_way_to_one_that_waits() -> None:
-    policy = tiny_policy()
-    meter = Meter()
-    engine = LocalEngine(policy, max_episodes=1, meter=meter)
-
-    async def alternate() -> list[Generation]:
-        made = []
-        for turn in range(2):
-            for number in (1, 2):
-                made.append(await engine.generate(ask(number, range(10 + turn), turn=turn)))
-        return made
-
-    naive = NaiveEngine(policy)
-    requests = [ask(number, range(10 + turn), turn=turn) for turn in (0, 1) for number in (1, 2)]
-    made = asyncio.run(alternate())
-    assert [g.ids for g in made] == [asyncio.run(naive.generate(r)).ids for r in requests]
-    assert meter.read().counts["evictions"] == 3
-
-
-def test_a_pool_that_cannot_hold_one_episode_is_refused() -> None:
-    with pytest.raises(UsageError, match="255 tokens are fewer than one episode may have, 256"):
-        LocalEngine(tiny_policy(), kv_tokens=255)
 
 
 def test_callers_with_a_deadline_are_batched_all_the_same() -> None:
