@@ -149,13 +149,13 @@ def ask(side: Sequence[str], job: Job) -> Answer:
 
 
 def per_turn(steps: Sequence[Step]) -> float:
-    """Milliseconds of rollout."""
-    return 1e3 * sum(step.rollout for step in steps) / sum(step.num_turns for step in steps)
+    """Microseconds of rollout."""
+    return 1e6 * sum(step.rollout for step in steps) / sum(step.num_turns for step in steps)
 
 
 def per_token(steps: Sequence[Step]) -> float:
-    """Milliseconds of update, of each token that it trains."""
-    return 1e3 * sum(step.update for step in steps) / sum(step.num_trained for step in steps)
+    """Microseconds of update, of each token that it trains."""
+    return 1e6 * sum(step.update for step in steps) / sum(step.num_trained for step in steps)
 
 
 def compare(name: str) -> Iterator[Row]:
@@ -175,8 +175,8 @@ def compare(name: str) -> Iterator[Row]:
     for who, found in sides.items():
         played = [step for counted in steps[who] for step in counted]
         for what, value, unit in (
-            ("rollout", turn[who], "ms/turn"),
-            ("update", token[who], "ms/token"),
+            ("rollout", turn[who], "us/turn"),
+            ("update", token[who], "us/token"),
             ("peak memory", 1024 * peak[who], "MiB"),
             ("memory before the first step", 1024 * found[0].loaded_gb, "MiB"),
             ("turns of a step", mean(step.num_turns for step in played), ""),
