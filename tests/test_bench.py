@@ -9,9 +9,16 @@ from benchmarks.bench import NAMES, table
 ROOT = Path(__file__).parent.parent
 
 
+APART = {"gpu_check", "study", "vs_trl"}
+"""Benchmarks with a target of their own, as they take long or need a GPU."""
+PARTS = {"__init__", "bench", "groups", "plans", "report"} | {
+    f"vs_trl_{part}" for part in ("job", "ours", "theirs")
+}
+
+
 def test_every_benchmark_is_run() -> None:
     found = {path.stem for path in (ROOT / "tests" / "benchmarks").glob("*.py")}
-    assert found - {"__init__", "report", "bench", "study"} == set(NAMES)
+    assert found - APART - PARTS == set(NAMES)
 
 
 def test_the_table_has_ratios_bars_and_failures() -> None:
