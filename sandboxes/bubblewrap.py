@@ -251,8 +251,10 @@ def _result(ran: Ran, told: str, *, out_of_memory: bool) -> ExecResult:
     Raises:
         SandboxError: the program was not started.
     """
+    code = None
     for line in told.splitlines():
-        code = json.loads(line).get("exit-code")
+        with suppress(ValueError):  # a line that bubblewrap's own end cut short
+            code = json.loads(line).get("exit-code")
         if code is not None:
             return replace(ran.result(code), killed="memory" if out_of_memory else None)
     if out_of_memory:

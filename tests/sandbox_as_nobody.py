@@ -14,12 +14,17 @@ NOBODY = 65534
 PR_SET_DUMPABLE = 4
 
 
-def main(folder: Path) -> None:
-    """Print what happened."""
+def become_nobody() -> None:
+    """Give root up for good."""
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)  # as if started by that user
+
+
+def main(folder: Path) -> None:
+    """Print what happened."""
+    become_nobody()
     limits = Limits(memory_bytes=2**28, processes=20, disk_bytes=2**24)
     with Bubblewrap(source=folder, limits=limits) as sandbox:
         print(sandbox.isolation)

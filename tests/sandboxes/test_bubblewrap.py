@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import sandbox_as_nobody
+import sandbox_deadlines
+from processes import wait_gone
 from sandbox_drivers import make, why_not
 
 from agentgym.errors import SandboxError
@@ -37,6 +41,29 @@ def test_it_needs_no_root(tmp_path_factory: pytest.TempPathFactory) -> None:
     finally:
         (source / "given").unlink()
         source.rmdir()
+
+
+def test_without_groups_a_deadline_at_any_moment_leaves_nothing() -> None:
+    """Also while bubblewrap starts, when its inner process does not yet die with the outer one."""
+    if (reason := why_not("bubblewrap")) is not None or os.geteuid() != 0:
+        pytest.skip(reason or "this is not root")
+    seconds = str(10**6 + os.getpid())
+    command = [sys.executable, sandbox_deadlines.__file__, seconds]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "{'deadline'}\n", done.stderr
+    mine = [each.pid for each in psutil.process_iter() if seconds in " ".join(words(each))]
+    left = wait_gone(mine, timeout_s=3)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
+def words(process: psutil.Process) -> list[str]:
+    """Its command line; empty when it has ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def test_what_the_user_shows_is_read_only_and_where_it_was(tmp_path: Path) -> None:

@@ -176,12 +176,14 @@ def test_a_diff_that_is_too_large_is_refused(sandbox: Sandbox) -> None:
 
 
 NAMES = st.sampled_from(["a", "link", "run", "sub", "sub/b", "sub/deep", "sub/deep/d", "new"])
+LEAVES = st.sampled_from(["a", "link", "run", "sub/b", "new"])
+"""No folder is copied into itself: what comes of that depends on the file system."""
 STEPS = st.one_of(
     st.builds("rm -rf {}".format, NAMES),
     st.builds("mkdir -p {}".format, NAMES),
     st.builds("echo {} > {}".format, st.integers(0, 1), NAMES),
     st.builds("mv -T {} {}".format, NAMES, NAMES),
-    st.builds("cp -aT {} {}".format, NAMES, NAMES),
+    st.builds("cp -aT {} {}".format, LEAVES, NAMES),
     st.builds("ln -sfT {} {}".format, NAMES, NAMES),
 )
 
