@@ -29,7 +29,7 @@ def check_learned(result: RunResult, *, credit: str) -> None:
 
 
 def test_salt_solves_corridor(tmp_path: Path) -> None:
-    check_learned(learn("corridor", tmp_path / "run", steps=24), credit="salt")
+    check_learned(learn("corridor", tmp_path / "run", steps=12), credit="salt")
 
 
 def test_information_gain_solves_lookup(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_an_update_takes_the_memory_that_was_planned(changes: dict[str, Any], sh
         add_adapter(recipe, policy)
     if recipe.train.recompute is True:
         recompute_layers(policy.model)
-    sequences = full(count=32, length=CONTEXT, shared=shared)
+    sequences = full(count=16, length=CONTEXT, shared=shared)
     found = measured_update(policy, recipe, sequences)
     assert plan.memory.update == pytest.approx(found, rel=0.1)
 
@@ -193,11 +193,12 @@ def test_play_takes_the_memory_that_was_planned(dtype: str) -> None:
 @pytest.mark.slow
 def test_smollm2s_update_takes_the_memory_that_was_planned(smollm2_folder: Path) -> None:
     # Two micro-batches: the second one's activations live beside the first one's gradients.
-    recipe = recipe_with(train={"micro_batch_tokens": CONTEXT})
+    length = CONTEXT // 2
+    recipe = recipe_with(train={"micro_batch_tokens": length}, model={"context": length})
     policy = Policy.load(smollm2_folder, device="cpu")
     config = AutoConfig.from_pretrained(smollm2_folder)
     plan = Plan(recipe, Footprint(config), num_evaluated=4)
-    found = measured_update(policy, recipe, full(count=2, length=CONTEXT, shared=0))
+    found = measured_update(policy, recipe, full(count=2, length=length, shared=0))
     assert plan.memory.update == pytest.approx(found, rel=0.1)
 
 
@@ -323,12 +324,13 @@ def test_a_recipe_that_does_not_fit_ends_with_what_to_change(
     content = json.loads(capsys.readouterr().out)
     assert (content["fits"], content["fits_changed"]) == (False, True)
     assert content["changes"]
-    assert main(["plan", "corridor", "--memory", "1MB"]) == 1
+    assert main(["plan", "corridor", "--memory", "1MB", "--train.micro_batch_tokens", "512"]) == 1
     assert "Take a smaller model" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_the_table_names_the_peaks_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "corridor", "--memory", "24GB"]) == 0
+    words = ["--train.micro_batch_tokens", "2048"]
+    assert main(["plan", "corridor", "--memory", "24GB", *words]) == 0
     text = capsys.readouterr().out
     assert "peak of an update" in text
     assert "on an H100: 67 TFLOP/s, 3.35 TB/s" in text
