@@ -154,8 +154,10 @@ ENVS = (Shelf(), PlainShelf())
 @given(st.text() | st.lists(PIECES).map("".join))
 def test_every_text_is_an_action(text: str) -> None:
     for env in ENVS:
-        started(env).parse(text)
-        env.step(text)
+        parsed = started(env).parse(text)
+        observation, reward, over, _, _ = env.step(text)
+        assert observation.text
+        assert parsed.action is not None or (reward, over) == (0.0, False)
 
 
 def test_reading_takes_time_linear_in_the_text() -> None:
