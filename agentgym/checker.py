@@ -25,7 +25,7 @@ from agentgym.types import Json, Observation, Outcome, Reply, Task
 
 NUM_TASKS = 3
 """From the beginning of each split; enough to meet each check more than once."""
-MAX_TURNS = 30
+MAX_TURNS = 20
 """Of a scripted episode: a check needs its beginning, not the end of a long task."""
 LONG_SECRET_CHARS = 16
 """A shorter secret ("Paris", "mug 1") may stand in an honest observation by chance."""
