@@ -280,8 +280,8 @@ def test_what_needs_siblings_is_known_before_the_run(name: str) -> None:
 
 
 def test_a_group_of_one_is_fine_where_nothing_compares_or_nothing_trains() -> None:
-    resolved("--train.group_size", "1", "--credit.name", "reinforce_pp")
-    resolved("--train.group_size", "1", "--train.steps", "0")
+    for more in (("--credit.name", "reinforce_pp"), ("--train.steps", "0")):
+        assert resolved("--train.group_size", "1", *more).train.group_size == 1
 
 
 def test_the_title_of_a_recipe_is_not_that_of_another_environment() -> None:
