@@ -7,7 +7,7 @@ the container and its files.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,7 +21,7 @@ from agentgym.sandboxes.daemon import Daemon
 from agentgym.sandboxes.running import HeadTail, Ran
 
 LABEL = "agentgym.sandbox"
-USER, NOBODY = "1000:1000", "65534:65534"
+USER, WATCHER = "1000:1000", "0:0"
 OWN_PROCESSES = 2
 """The engine's init, which ends what was left to it, and the one that waits for our death."""
 LOOK_S, SELDOM_S = 0.02, 0.25
@@ -30,7 +30,8 @@ more where another program holds it."""
 END_S = 20.0
 """For what follows a program: its end, and that of what it left."""
 NOT_STARTED = 255
-WATCH = """while read _; do
+WATCH = """while read what; do
+  [ "$what" != kill ] || kill -9 -1
   set -- /proc/[0-9]*
   killed=0
   for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
@@ -40,8 +41,8 @@ WATCH = """while read _; do
   done
   echo "$# $killed"
 done"""
-"""The first process: a line in, a line out. It starts none, so that no limit stops it, and has a
-user of its own, so that the code inside cannot."""
+"""Our process inside: a line in, a line out. It may kill, all others at once, and nothing else; it
+starts none, so that no limit stops it, and is of another user, so that the code inside cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,13 @@ class Spec:
         """What the engine calls so: what holds the code in, and what it may use."""
         limits = self.limits
         disk = (limits.disk_bytes + self.room[0], limits.disk_files + self.room[1])
-        return _held(self.shown) | {
+        return {
+            "NetworkMode": "none",
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "CapAdd": ["KILL"],  # of our own process alone
+            "SecurityOpt": ["no-new-privileges"],
+            "Binds": [f"{each}:{each}:ro" for each in self.shown],
             "Init": True,
             "AutoRemove": True,
             "Memory": limits.memory_bytes,
@@ -77,16 +84,6 @@ class Spec:
                 _memory_disk("/tmp", limits.disk_bytes, limits.disk_files),
             ],
         }
-
-
-def _held(shown: Iterable[str]) -> dict[str, Any]:
-    return {
-        "NetworkMode": "none",
-        "ReadonlyRootfs": True,
-        "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges"],
-        "Binds": [f"{each}:{each}:ro" for each in shown],
-    }
 
 
 def _memory_disk(where: str, num_bytes: int, num_files: int) -> dict[str, Any]:
@@ -108,7 +105,7 @@ class Container:
             "Image": spec.image,
             "Cmd": ["/bin/sh", "-c", WATCH],
             "Entrypoint": [],
-            "User": NOBODY,
+            "User": WATCHER,
             "Hostname": "sandbox",
             "OpenStdin": True,
             "StdinOnce": True,
@@ -180,20 +177,18 @@ class Container:
 
     def _end(self, made: str, until: float) -> dict[str, Any]:
         """End everything but our own processes; the facts of the program that was run."""
-        patience = time.monotonic() + LOOK_S
         while True:
-            num_processes, _ = self._ask(until)
+            num_processes, _ = self._ask(until, "kill")
             facts = self._facts(made, until)
             if num_processes <= OWN_PROCESSES and not facts["Running"]:
                 return facts
-            if facts["Running"] or time.monotonic() > patience:  # an end is counted a little later
-                self._kill(until)
+            time.sleep(0.001)  # an end is counted a little later
 
-    def _ask(self, until: float) -> tuple[int, int]:
+    def _ask(self, until: float, what: str = "") -> tuple[int, int]:
         """How many processes it has, and how many were ever killed for memory."""
         assert self._watch is not None
         self._told.clear()
-        self._watch.send(b"\n")
+        self._watch.send(what.encode() + b"\n")
         while not self._told.endswith(b"\n"):
             self._watch.exchange(until - time.monotonic())
             if self._watch.ended:
@@ -202,31 +197,6 @@ class Container:
                 raise DeadlineError("the sandbox's first process does not answer")
         num_processes, num_killed = self._told.split()
         return int(num_processes), int(num_killed)
-
-    def _kill(self, until: float) -> None:
-        """Kill all processes of the code inside, from outside of its limits.
-
-        It does not run meanwhile: it could kill the killer.
-        """
-        config = {
-            "Image": self._spec.image,
-            "Cmd": ["/bin/sh", "-c", "kill -9 -1"],
-            "Entrypoint": [],
-            "User": USER,
-            "Labels": {LABEL: self.name},
-            "HostConfig": _held(self._spec.shown) | {"PidMode": f"container:{self.name}"},
-        }
-        with self._daemon.calls(until) as api:
-            killer = api.create_container_from_config(config, f"{self.name}-killer")["Id"]
-            try:
-                api.pause(self.name)
-                try:
-                    api.start(killer)
-                    api.wait(killer)
-                finally:
-                    api.unpause(self.name)
-            finally:
-                api.remove_container(killer, force=True)
 
     def get(self, path: str, until: float) -> Iterator[bytes]:
         """A folder as an archive, in pieces; members' names begin with `./`."""
