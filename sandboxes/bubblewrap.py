@@ -29,7 +29,12 @@ NAMESPACES = (
     "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000",
     "--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv",
 )  # fmt: skip
-JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit; shift; n=$((n-1)); done; '
+JOIN = (
+    'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit; shift; n=$((n-1)); done; '
+    'ulimit -c 0 && ulimit -f "$1" || exit; shift; exec "$@"'
+)
+BLOCK_BYTES = 512
+"""The shell's unit of a file's size."""
 PROBE_S = 10.0
 
 
@@ -176,11 +181,11 @@ class Bubblewrap(Sandbox):
 
     def _limited(self) -> tuple[str, ...]:
         """The start of a command line under the limits."""
-        sizes = (f"--fsize={self._limits.disk_bytes}", "--core=0")
         if self._cgroup is not None:
             joins = tuple(map(str, self._cgroup.joins))
-            join = ("/bin/sh", "-c", JOIN + 'exec "$@"', "sh", str(len(joins)), *joins)
-            return (*join, find_tool("prlimit"), *sizes, "--")
+            blocks = str(-(-self._limits.disk_bytes // BLOCK_BYTES))
+            return ("/bin/sh", "-c", JOIN, "sh", str(len(joins)), *joins, blocks)
+        sizes = (f"--fsize={self._limits.disk_bytes}", "--core=0")
         each = (f"--as={self._limits.memory_bytes}", f"--nproc={self._limits.processes}")
         return (find_tool("prlimit"), *sizes, *each, "--")
 

@@ -104,8 +104,11 @@ class Cgroup:
 
     @property
     def joins(self) -> tuple[Path, ...]:
-        """The files into which a process writes 0 to be in it."""
-        return tuple(folder / "cgroup.procs" for folder in self.folders)
+        """The files into which a process of one thread writes 0 to be in it."""
+        # To move a process, the kernel waits until none is being forked: some 20 ms. Version 1
+        # moves a lone thread without.
+        file = "tasks" if self._version == 1 else "cgroup.procs"
+        return tuple(folder / file for folder in self.folders)
 
     def num_killed(self) -> int:
         """How many of its processes were killed for memory."""

@@ -141,6 +141,7 @@ class Docker(Sandbox):
 
     def snapshot(self, *, timeout_s: float) -> str:
         """See `Sandbox.snapshot`; kept on this machine, of the workspace and /tmp."""
+        self._live()
         until, name = time.monotonic() + timeout_s, str(self._num_snapshots)
         for number, folder in enumerate(self._folders):
             with self._kept(name, number).open("wb") as file:

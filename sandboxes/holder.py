@@ -28,7 +28,6 @@ START = (
 mount -t tmpfs -o "size=$2,nr_inodes=$3,mode=755" agentgym "$1"
 cd "$1"
 mkdir disk disk/upper disk/work disk/tmp kept lower top
-mount -t tmpfs -o mode=755 agentgym kept
 [ -z "$4" ] || mount --bind "$4" lower
 echo "agent:x:1000:1000::/tmp:/bin/bash" > passwd
 echo "agent:x:1000:" > group
@@ -36,7 +35,12 @@ echo "agent:x:1000:" > group
     + OVERLAY
     + "echo ready\nexec cat\n"
 )
-SNAPSHOT = 'set -e\ncd "$1"\nmkdir "kept/$2"\ncp -a disk/upper disk/tmp "kept/$2/"\n'
+SNAPSHOT = """set -e
+cd "$1"
+[ "$2" != 0 ] || mount -t tmpfs -o mode=755 agentgym kept
+mkdir "kept/$2"
+cp -a disk/upper disk/tmp "kept/$2/"
+"""
 RESTORE = (
     """set -e
 cd "$1"

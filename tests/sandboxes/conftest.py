@@ -1,11 +1,15 @@
-"""Ends what the sandboxes' tests started: a Docker engine, where none answered."""
+"""Ends the Docker engine that the tests started, and counts what they tried on each sandbox."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from sandbox_drivers import STARTED
+
+COLUMNS = {"attack": "escapes", "daemon": "survivors", "canary": "found"}
+"""What a test of the promises plants, and what it is called where one comes through."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,3 +17,24 @@ def engine_ends() -> Iterator[None]:
     """An engine is started when the first test asks for one."""
     with STARTED:
         yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A line a driver: how many attempts of each kind were made, and how many came through."""
+    tried: Counter[tuple[str, str]] = Counter()
+    through: Counter[tuple[str, str]] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            facts = dict(report.user_properties)
+            if "driver" in facts and not COLUMNS.keys() & facts.keys():
+                facts["attack"] = 1
+            for kind in COLUMNS.keys() & facts.keys():
+                key = (facts["driver"], kind)
+                tried[key] += facts[kind]
+                through[key] += facts[kind] * (outcome == "failed")
+    for driver in sorted({driver for driver, _ in tried}):
+        told = [
+            f"{kind} {tried[driver, kind]}, {name} {through[driver, kind]}"
+            for kind, name in COLUMNS.items()
+        ]
+        terminalreporter.write_line(f"{driver}: {'; '.join(told)}")

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -49,6 +49,21 @@ def held(shared: tuple[Sandbox, str]) -> Sandbox:
     return sandbox
 
 
+Tried = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def tried(driver: str, record_property: Callable[[str, object], None]) -> Tried:
+    """Takes how many attempts of which kind a test makes, where it is not one attack."""
+
+    def count(**planted: int) -> None:
+        for kind, number in planted.items():
+            record_property(kind, number)
+
+    record_property("driver", driver)
+    return count
+
+
 @pytest.fixture
 def loose() -> Iterator[Sandbox]:
     """The control."""
@@ -78,8 +93,9 @@ print(made)
 
 
 def test_s1_a_fork_bomb_meets_the_limit_and_the_host_forks_on(
-    held: Sandbox, loose: Sandbox
+    held: Sandbox, loose: Sandbox, tried: Tried
 ) -> None:
+    tried(attack=2)
     assert python(loose, FORKS).output == "60\n"
     assert int(python(held, FORKS).output) < SMALL.processes
     bomb = held.exec("b() { b | b & }; b; sleep 600", timeout_s=0.5)
@@ -165,7 +181,9 @@ print(len(reached), [name for _, name in socket.if_nameindex()])
 """
 
 
-def test_s6_there_is_no_network(held: Sandbox, loose: Sandbox, tmp_path: Path) -> None:
+def test_s6_there_is_no_network(
+    held: Sandbox, loose: Sandbox, tmp_path: Path, tried: Tried
+) -> None:
     """The host listens on loopback, on an abstract name and in the file system."""
     inet, unix = int(socket.AF_INET), int(socket.AF_UNIX)
     abstract, path = f"\0agentgym-{os.getpid()}", str(tmp_path / "listens")
@@ -180,6 +198,7 @@ def test_s6_there_is_no_network(held: Sandbox, loose: Sandbox, tmp_path: Path) -
         targets = [(inet, list(tcp.getsockname())), (unix, abstract), (unix, path)]
         assert python(loose, CALL.format(addresses=targets)).output.startswith("3 ")
         away = [(inet, [host, 80]) for host in ("169.254.169.254", "10.0.0.1", "1.1.1.1")]
+        tried(attack=len(targets + away))
         assert python(held, CALL.format(addresses=targets + away)).output == "0 ['lo']\n"
 
 
@@ -201,8 +220,9 @@ LINKS = (
 )
 
 
-def test_s7_no_path_leads_out(held: Sandbox, loose: Sandbox, tmp_path: Path) -> None:
+def test_s7_no_path_leads_out(held: Sandbox, loose: Sandbox, tmp_path: Path, tried: Tried) -> None:
     """Links that code inside made, followed by the host's `read` and `write`."""
+    tried(attack=7)  # five are read, two are written
     secret = tmp_path / "secret"
     for sandbox, reached in ((loose, b"canary"), (held, None)):
         secret.write_bytes(b"canary")
@@ -235,7 +255,8 @@ def test_s7_a_diff_follows_no_link(held: Sandbox, tmp_path: Path) -> None:
 DAEMON = "(setsid sh -c 'trap \"\" TERM HUP; echo $$ > pid; exec sleep 600' &) ; sleep 0.3; cat pid"
 
 
-def test_s8_nothing_runs_on(driver: str, loose: Sandbox) -> None:
+def test_s8_nothing_runs_on(driver: str, loose: Sandbox, tried: Tried) -> None:
+    tried(daemon=4)
     daemon = int(loose.exec(DAEMON, timeout_s=WAIT_S).output)
     assert runs(daemon)
     os.kill(daemon, signal.SIGKILL)
@@ -278,8 +299,9 @@ print(found)
 """
 
 
-def test_s9_secrets_of_the_host_are_not_there(driver: str, tmp_path: Path) -> None:
+def test_s9_secrets_of_the_host_are_not_there(driver: str, tmp_path: Path, tried: Tried) -> None:
     """Canaries in our environment, in a file, in the name of the source, in an open file."""
+    tried(canary=4)
     half = f"{os.getpid()}-secret"
     source = tmp_path / f"canary-{half}"
     source.mkdir()
@@ -305,7 +327,10 @@ def test_s9_secrets_of_the_host_are_not_there(driver: str, tmp_path: Path) -> No
             beside.kill()
 
 
-def test_s10_an_episode_leaves_nothing_to_the_next(driver: str, tmp_path: Path) -> None:
+def test_s10_an_episode_leaves_nothing_to_the_next(
+    driver: str, tmp_path: Path, tried: Tried
+) -> None:
+    tried(attack=6)
     (tmp_path / "given").write_bytes(b"as given")
     plant = (
         "for d in . $HOME /tmp /dev/shm /var/tmp /usr; do echo x > $d/planted-{0}; done; rm given"
@@ -327,8 +352,9 @@ def test_s10_an_episode_leaves_nothing_to_the_next(driver: str, tmp_path: Path) 
 HOSTILE = ("; touch pwned", "$(touch pwned)", "`touch pwned`", "a\ntouch pwned\n", "-rf", "'\"*")
 
 
-def test_s11_no_name_becomes_a_command(driver: str, tmp_path: Path) -> None:
+def test_s11_no_name_becomes_a_command(driver: str, tmp_path: Path, tried: Tried) -> None:
     """Paths, values of variables, the source's name; then a caller that does build a command."""
+    tried(attack=5 * len(HOSTILE))  # a source, a variable, and files read, written, compared
     source = tmp_path / "".join(HOSTILE)
     source.mkdir()
     for name in HOSTILE:

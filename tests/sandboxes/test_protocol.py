@@ -6,12 +6,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_drivers import DRIVERS, WAIT_S, make
+from sandbox_drivers import DRIVERS, WAIT_S, make, why_not
 
 from agentgym.errors import SandboxError, UsageError
 from agentgym.sandbox import Change, ExecResult, Limits, Sandbox, choose
@@ -70,12 +71,12 @@ def test_every_text_is_a_command(sandbox: Sandbox) -> None:
         assert run(sandbox, text).killed is None
 
 
-def test_the_environment_is_empty_but_for_what_is_given(source: Path) -> None:
-    for driver in DRIVERS:
-        with make(driver, source=source, environment={"GIVEN": "a b;$c\n'"}) as sandbox:
-            assert run(sandbox, 'printf %s "$GIVEN"').output == "a b;$c\n'"
-            names = run(sandbox, "env -0 | cut -z -d= -f1 | tr '\\0' ' '").output.split()
-            assert set(names) - {"PWD", "SHLVL", "_"} == {"GIVEN", "HOME", "LANG", "PATH"}
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_environment_is_empty_but_for_what_is_given(driver: str, source: Path) -> None:
+    with make(driver, source=source, environment={"GIVEN": "a b;$c\n'"}) as sandbox:
+        assert run(sandbox, 'printf %s "$GIVEN"').output == "a b;$c\n'"
+        names = run(sandbox, "env -0 | cut -z -d= -f1 | tr '\\0' ' '").output.split()
+        assert set(names) - {"PWD", "SHLVL", "_"} == {"GIVEN", "HOME", "LANG", "PATH"}
 
 
 def test_at_its_deadline_a_command_is_killed_and_what_it_printed_is_kept(sandbox: Sandbox) -> None:
@@ -192,20 +193,21 @@ def test_drivers_see_the_same_differences(source: Path, tmp_path: Path) -> None:
     """Several copies of the tree at once: a sandbox's calls cost more than what they do."""
     for number in range(8):
         shutil.copytree(source, tmp_path / str(number), symlinks=True)
-    one, two = (make(driver, source=tmp_path) for driver in DRIVERS)
-    with one, two:
-        both = [(each, each.snapshot(timeout_s=WAIT_S)) for each in (one, two)]
+    with ExitStack() as opened:
+        working = [driver for driver in DRIVERS if why_not(driver) is None]
+        drivers = [opened.enter_context(make(driver, source=tmp_path)) for driver in working]
+        started = [(each, each.snapshot(timeout_s=WAIT_S)) for each in drivers]
 
         @settings(max_examples=5)
         @given(st.lists(st.lists(STEPS, min_size=2, max_size=12), min_size=8, max_size=8))
         def check(scripts: list[list[str]]) -> None:
             lines = [f"(cd {n}; {'; '.join(steps)})" for n, steps in enumerate(scripts)]
             diffs = []
-            for sandbox, start in both:
+            for sandbox, start in started:
                 sandbox.restore(start, timeout_s=WAIT_S)
                 sandbox.exec("\n".join(lines), timeout_s=WAIT_S)
                 diffs.append(sandbox.diff(timeout_s=WAIT_S))
-            assert diffs[0] == diffs[1]
+            assert diffs[1:] == diffs[:-1]
 
         check()
 
@@ -220,18 +222,18 @@ def test_the_source_never_changes(sandbox: Sandbox, source: Path) -> None:
     assert content() == before
 
 
-def test_a_closed_sandbox_answers_nothing_and_closes_again(source: Path) -> None:
-    for driver in DRIVERS:
-        with make(driver, source=source) as sandbox:
-            pass
-        sandbox.close()
-        for call in (sandbox.snapshot, sandbox.diff):
-            with pytest.raises(SandboxError, match="closed"):
-                call(timeout_s=WAIT_S)
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_closed_sandbox_answers_nothing_and_closes_again(driver: str, source: Path) -> None:
+    with make(driver, source=source) as sandbox:
+        pass
+    sandbox.close()
+    for call in (sandbox.snapshot, sandbox.diff):
         with pytest.raises(SandboxError, match="closed"):
-            sandbox.exec("ls", timeout_s=WAIT_S)
-        with pytest.raises(UsageError, match="must be a folder"):
-            make(driver, source=source / "missing")
+            call(timeout_s=WAIT_S)
+    with pytest.raises(SandboxError, match="closed"):
+        sandbox.exec("ls", timeout_s=WAIT_S)
+    with pytest.raises(UsageError, match="must be a folder"):
+        make(driver, source=source / "missing")
 
 
 def test_no_driver_without_isolation_is_chosen() -> None:
