@@ -15,7 +15,7 @@ from agentgym.env import find_spec
 from agentgym.errors import AgentGymError, UsageError
 from agentgym.guard import GuardedEnv
 from agentgym.types import DemonstratedTurn, Observation, Outcome, Reply, Status, Task
-from agentgym.worker import Deadlines, Worker, encode
+from agentgym.worker import Deadlines, Quarantine, Worker, encode
 
 
 class Seat(Protocol):
@@ -165,11 +165,17 @@ class InlineSeat(Seat):
         self._env.close()
 
 
+FIRST_S, LONGEST_S = 0.05, 10.0
+"""How long to wait before a worker is replaced: the first in a row that was lost, and at most."""
+
+
 class ProcessPool(Pool):
     """Environments in worker processes of their own, one each, every call under its deadline.
 
-    A worker that hangs or dies costs its own episode; the next acquisition starts another. The
-    workers outlive an event loop, so one pool serves a trainer that runs a loop per train step.
+    A worker that hangs or dies costs its own episode; the next acquisition starts another, after a
+    while that doubles as long as they are lost one after the other. A task that ended three gets no
+    other: its episodes end at once. The workers outlive an event loop, so one pool serves a trainer
+    that runs a loop per train step.
 
     Args:
         num_workers: how many seats there are at a time; a worker is started when first needed.
@@ -197,6 +203,7 @@ class ProcessPool(Pool):
         self._num_workers = num_workers
         self._deadlines = deadlines or Deadlines()
         self._free: list[Worker] = []
+        self._quarantine, self._num_lost = Quarantine(), 0
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = asyncio.Semaphore(num_workers)
@@ -210,6 +217,7 @@ class ProcessPool(Pool):
             try:
                 yield worker
             finally:
+                self._num_lost = self._num_lost + 1 if worker.lost else 0
                 if worker.broken or self._closed:
                     await worker.kill()
                 else:
@@ -235,13 +243,25 @@ class ProcessPool(Pool):
             if worker.alive:
                 return worker
             await worker.kill()  # it died while nobody used it
-        worker = Worker(self._deadlines)
+        await asyncio.sleep(back_off_s(self._num_lost))
+        worker = Worker(self._deadlines, self._quarantine)
         try:
             await worker.boot(self._boot_frame)
         except BaseException:
+            self._num_lost += 1
             await worker.kill()
             raise
         return worker
+
+
+def back_off_s(num_lost: int) -> float:
+    """How long to wait before another worker is started, after so many in a row were lost.
+
+    >>> [back_off_s(n) for n in (0, 1, 2, 3, 9, 10_000)]
+    [0.0, 0.05, 0.1, 0.2, 10.0, 10.0]
+    """
+    doublings = min(num_lost - 1, 20)  # beyond it is the longest anyway, and no float
+    return min(LONGEST_S, FIRST_S * 2**doublings) if num_lost else 0.0
 
 
 def configured(spec: EnvSpec, max_turns: int | None, args: Mapping[str, Any] | None) -> EnvSpec:

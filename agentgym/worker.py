@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -48,15 +49,37 @@ WORKER_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
 set of strings has one order in all workers, and hundreds of workers start no threads to idle."""
 
 
+class Quarantine:
+    """Which tasks ended so many workers that they get no other."""
+
+    def __init__(self, *, losses: int = 3) -> None:
+        self._allowed, self._lost = losses, Counter[str]()
+
+    def add(self, task_id: str) -> None:
+        """A worker died in the task, or was killed at a deadline."""
+        self._lost[task_id] += 1
+
+    def check(self, task_id: str) -> None:
+        """Let a task pass.
+
+        Raises:
+            WorkerError: it is in quarantine.
+        """
+        if (lost := self._lost[task_id]) >= self._allowed:
+            raise WorkerError(f"task '{task_id}' is in quarantine: it ended {lost} workers")
+
+
 class Worker:
     """Starts a process, plays the environment in it, and ends it with its whole process group."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, quarantine: Quarantine) -> None:
         self.system_prompt = ""
         self.expert_name: str | None = None
         self.broken = False
         """Whether a call failed or was cut short."""
-        self._deadlines = deadlines
+        self.lost = False
+        """Whether it died, or was killed at a deadline."""
+        self._deadlines, self._quarantine, self._task_id = deadlines, quarantine, ""
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
         with theirs:
@@ -76,6 +99,8 @@ class Worker:
 
     async def reset(self, task: Task, *, seed: int) -> Observation:
         """Start the task."""
+        self._quarantine.check(task.id)
+        self._task_id = task.id
         observation: Observation = await self._call("reset", encode("reset", (task, seed)))
         return observation
 
@@ -136,9 +161,11 @@ class Worker:
                 (size,) = HEADER.unpack(await self._receive(HEADER.size))
                 answer = await self._receive(size)
         except TimeoutError:
+            self._lose()
             await self.kill()
             raise DeadlineError(f"{phase} took longer than {deadline_s:g} s") from None
         except OSError:
+            self._lose()
             code = await self.kill()
             raise WorkerError(f"the worker died in {phase} with exit code {code}") from None
         with boundary(EnvError, f"{phase}: an answer that cannot be unpickled"):
@@ -147,6 +174,11 @@ class Worker:
             raise value.exception()
         self.broken = was_broken
         return value
+
+    def _lose(self) -> None:
+        self.lost = True
+        if self._task_id:
+            self._quarantine.add(self._task_id)
 
     async def _receive(self, count: int) -> bytearray:
         """Exactly so many bytes.

@@ -191,4 +191,9 @@ class RaisesAtBoot(FaultyEnv):
 
 def task(phase: str, fault: str) -> Task:
     """A task whose environment goes wrong in that phase."""
-    return Task(id="faulty", split="test", seed=1, public={"phase": phase, "fault": fault})
+    return Task(
+        id=f"{phase} {fault}".strip() or "fine",
+        split="test",
+        seed=1,
+        public={"phase": phase, "fault": fault},
+    )

@@ -114,6 +114,29 @@ def test_an_environment_that_cannot_be_made_is_an_error_of_boot(
     assert children() == before
 
 
+def test_a_task_that_ended_three_workers_gets_no_other() -> None:
+    """One more episode of it ends at once, without a worker; another task is played on."""
+    deadly, deadlines = task("step", "kill process"), Deadlines()
+
+    async def run() -> list[Any]:
+        async with ProcessPool(FAULTY, num_workers=1, deadlines=deadlines) as pool:
+            ends = [await asyncio.gather(visit(pool, deadly, "a"), return_exceptions=True)]
+            assert await visit(pool, FINE, "a")  # losses are counted by task, not in a row
+            for _ in range(3):
+                ends.append(await asyncio.gather(visit(pool, deadly, "a"), return_exceptions=True))
+            async with pool.seat() as seat:
+                before = await worker_pid(seat)
+                with pytest.raises(WorkerError, match="in quarantine"):
+                    await seat.reset(deadly, seed=0)
+                assert await worker_pid(seat) == before
+            return [str(end) for (end,) in ends]
+
+    died = "the worker died in step with exit code -9"
+    assert asyncio.run(run()) == [
+        died, died, died, f"task '{deadly.id}' is in quarantine: it ended 3 workers",
+    ]  # fmt: skip
+
+
 def test_waiting_for_a_worker_leaves_the_loop_free() -> None:
     async def run() -> int:
         ticks = 0
