@@ -1,26 +1,47 @@
-"""What a sandbox's calls cost: `python -m tests.benchmarks.sandbox [--json]`.
+"""What a sandbox's calls cost, and what it leaves: `python -m tests.benchmarks.sandbox [--json]`.
 
-The floor is a plain process of the same shell; figures are medians of interleaved calls.
+The floors are a plain process of the same shell, and `bwrap` by itself with the same namespaces;
+figures are medians of interleaved calls. Docker is measured where an engine answers, or can be
+started by hand.
 """
 
 from __future__ import annotations
 
 import resource
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from agentgym.sandbox import Sandbox
-from agentgym.sandboxes import owners
-from agentgym.sandboxes.bubblewrap import Bubblewrap
+import psutil
 
-from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
+from docker_engine import containers, engine  # noqa: E402
+
+from agentgym.registry import sandboxes  # noqa: E402
+from agentgym.sandbox import Sandbox  # noqa: E402
+from agentgym.sandboxes import owners  # noqa: E402
+
+from .report import Row, main  # noqa: TID252,E402  one name when run (tests.) and when type-checked
 
 NUM_CALLS, NUM_FILES, FILE_BYTES = 60, 300, 10_000
+NUM_EPISODES = 500
 WAIT_S = 60.0
+BARS = {
+    "bubblewrap": {"command": 20.0, "workspace": 15.0},
+    "docker": {"workspace": 250.0, "command": 80.0, "snapshot and restore": 300.0},
+}
+BARE = (
+    "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
+    "--new-session", "--clearenv", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
+    "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc",
+    "--dev", "/dev", "--tmpfs", "/tmp", "/bin/bash", "-c", "true",
+)  # fmt: skip
+DAEMON = "echo x > made; (setsid sleep 600 &)"
 
 
 def milliseconds(call: Callable[[], object]) -> float:
@@ -30,68 +51,124 @@ def milliseconds(call: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def plain() -> None:
-    """A command without a sandbox."""
-    subprocess.run(["/bin/bash", "-c", "true"], env={}, check=True, capture_output=True)
+def plain(*command: str) -> Callable[[], object]:
+    """A command without a sandbox of ours."""
+    return lambda: subprocess.run(command, env={}, check=True, capture_output=True)
 
 
-def cpu_ms(source: Path) -> float:
-    """CPU milliseconds of a command and of all that starts it: other load changes them little."""
-    with Bubblewrap(source=source) as sandbox:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        for _ in range(NUM_CALLS):
-            sandbox.exec("true", timeout_s=WAIT_S)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+def cpu_ms(call: Callable[[], object]) -> float:
+    """CPU milliseconds of our children in a call: other load changes them little."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(NUM_CALLS):
+        call()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return 1000 * spent / NUM_CALLS
 
 
-def calls(source: Path) -> dict[str, list[float]]:
+def calls(driver: str, source: Path, num_calls: int) -> dict[str, list[float]]:
     """Milliseconds of every call, by what it is; one after the other, in rounds."""
     took: dict[str, list[float]] = {}
     made: list[Sandbox] = []
-    with Bubblewrap(source=source) as sandbox:
+    with make(driver, source) as sandbox:
         kept = sandbox.snapshot(timeout_s=WAIT_S)
         rounds: dict[str, Callable[[], object]] = {
-            "plain process": plain,
             "command": lambda: sandbox.exec("true", timeout_s=WAIT_S),
             "write": lambda: sandbox.write("new", b"x" * FILE_BYTES, timeout_s=WAIT_S),
             "read": lambda: sandbox.read("0", timeout_s=WAIT_S),
             "diff": lambda: sandbox.diff(timeout_s=WAIT_S),
             "snapshot": lambda: sandbox.snapshot(timeout_s=WAIT_S),
             "restore": lambda: sandbox.restore(kept, timeout_s=WAIT_S),
-            "workspace": lambda: made.append(Bubblewrap(source=source)),
+            "workspace": lambda: made.append(make(driver, source)),
             "close": lambda: made.pop().close(),
         }
-        for _ in range(NUM_CALLS):
+        floors = {"plain process": plain("/bin/bash", "-c", "true"), "bare bwrap": plain(*BARE)}
+        if driver == "bubblewrap":
+            rounds = floors | rounds
+        for _ in range(num_calls):
             for what, call in rounds.items():
                 took.setdefault(what, []).append(milliseconds(call))
+    both = zip(took["snapshot"], took["restore"], strict=True)
+    took["snapshot and restore"] = [sum(pair) for pair in both]
     return took
 
 
-def measure() -> Iterator[Row]:
+def make(driver: str, source: Path) -> Sandbox:
+    """A sandbox of a driver."""
+    sandbox: Sandbox = sandboxes.make(driver, source=source)
+    return sandbox
+
+
+def costs(driver: str, source: Path) -> Iterator[Row]:
+    """The rows of one driver."""
+    took = calls(driver, source, NUM_CALLS if driver == "bubblewrap" else NUM_CALLS // 3)
+    bars = BARS[driver]
+    for what, values in took.items():
+        name = what if what in ("plain process", "bare bwrap") else f"{driver} {what}"
+        bar = bars.get(what)
+        yield Row(what=name, value=median(values), unit="ms", bar=bar, better="lower")
+        if what in ("plain process", "bare bwrap", *bars):
+            yield Row(what=f"{name}, fastest", value=min(values), unit="ms")
+    if driver == "bubblewrap":
+        ratio = median(took["command"]) / median(took["bare bwrap"])
+        yield Row(what="bubblewrap command / bare bwrap", value=ratio, unit="ratio")
+        with make(driver, source) as sandbox:
+            ours = cpu_ms(lambda: sandbox.exec("true", timeout_s=WAIT_S))
+        yield Row(what="bubblewrap command, CPU", value=ours, unit="ms")
+        yield Row(what="bare bwrap, CPU", value=cpu_ms(plain(*BARE)), unit="ms")
+
+
+def episodes(driver: str, source: Path) -> Iterator[Row]:
+    """What episodes that leave a daemon, one in ten cut at a deadline, leave behind."""
+    folders, processes, made = _left()
+    began = time.perf_counter()
+    for number in range(NUM_EPISODES):
+        with make(driver, source) as sandbox:
+            sandbox.exec(DAEMON, timeout_s=WAIT_S)
+            if number % 10 == 0:
+                sandbox.exec(f"{DAEMON}; sleep 600", timeout_s=0.1)
+    seconds = time.perf_counter() - began
+    time.sleep(2.0)  # what is being removed
+    after = _left()
+    kinds = {
+        "sandboxes": after[0] - folders,
+        "processes": after[1] - processes,
+        "containers": after[2] - made,
+    }
+    yield Row(what=f"{driver} {NUM_EPISODES} episodes", value=seconds, unit="s")
+    for kind, left in kinds.items():
+        what = f"{driver} {kind} left by {NUM_EPISODES} episodes"
+        yield Row(what=what, value=len(left), unit="", bar=0, better="lower")
+
+
+def _left() -> tuple[set[str], set[Any], set[str]]:
+    """Sandboxes, their kinds of processes, and containers that there are now."""
+    names = ("bwrap", "sleep", "docker-init")
+    running = {
+        (each.pid, each.info["name"])
+        for each in psutil.process_iter(["name"])
+        if each.info["name"] in names
+    }
+    try:
+        found = containers()
+    except Exception:  # no engine
+        found = set()
+    return {each.folder.name for each in owners.listed()}, running, found
+
+
+def measure(*parts: str) -> Iterator[Row]:
     """The rows of this benchmark."""
-    bars = {"command": 20.0, "workspace": 15.0}
-    with tempfile.TemporaryDirectory() as folder:
+    kinds: dict[str, Callable[[str, Path], Iterator[Row]]] = {"costs": costs, "episodes": episodes}
+    with tempfile.TemporaryDirectory() as folder, engine() as why_not:
         for number in range(NUM_FILES):
             (Path(folder) / str(number)).write_bytes(bytes(FILE_BYTES))
-        before = {each.folder for each in owners.listed()}
-        took, cpu = calls(Path(folder)), cpu_ms(Path(folder))
-    for what, values in took.items():
-        row = Row(
-            what=f"bubblewrap {what}".replace("bubblewrap plain", "plain"),
-            value=median(values),
-            unit="ms",
-            bar=bars.get(what),
-            better="lower",
-        )
-        yield row
-        if what in ("plain process", *bars):
-            yield Row(what=f"{row.what}, fastest", value=min(values), unit="ms")
-    yield Row(what="bubblewrap command, CPU", value=cpu, unit="ms")
-    left = len({each.folder for each in owners.listed()} - before)
-    yield Row(what="sandboxes left", value=left, unit="", bar=0, better="lower")
+        drivers: Sequence[str] = ("bubblewrap", "docker") if why_not is None else ("bubblewrap",)
+        if why_not is not None:
+            print(f"docker is not measured: {why_not}", file=sys.stderr)
+        for driver in drivers:
+            for part in parts or kinds:
+                yield from kinds[part](driver, Path(folder))
 
 
 if __name__ == "__main__":
-    main("sandbox", measure)
+    main("sandbox", measure, parts=("costs", "episodes"))
