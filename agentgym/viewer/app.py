@@ -15,9 +15,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from agentgym.errors import AgentGymError, UsageError
+from agentgym.serving.guard import Guard
 from agentgym.viewer.credit import credit, graph
 from agentgym.viewer.failures import failures
-from agentgym.viewer.guard import Guard
 from agentgym.viewer.runs import OpenRun
 from agentgym.viewer.search import search
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentgym import store
+from agentgym.serving.loopback import serve
 from agentgym.viewer.app import make_app
-from agentgym.viewer.loopback import serve
 from agentgym.viewer.runs import OpenRun
 
 
