@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import get, serving
+from served import get, serving, whole_table
 from viewed_runs import Runs, write_step
 
 pytestmark = pytest.mark.browser
@@ -48,7 +48,7 @@ def press(page: Page, *keys: str) -> None:
 
 def test_the_table_is_read_with_the_keyboard(page: Page, port: int) -> None:
     visit(page, port, "#/0", "episodes")
-    columns = get(port, "/api/runs/0/episodes")["columns"]
+    columns = whole_table(port, 0)["columns"]
     expect(page.locator(".summary")).to_contain_text(f"{len(columns['file'])} episodes")
     press(page, "j", "ArrowDown", "ArrowDown", "k")
     cursor = page.locator(".row.cursor")
@@ -61,7 +61,7 @@ def test_the_table_is_read_with_the_keyboard(page: Page, port: int) -> None:
 
 def test_filter_facets_and_order_are_in_the_address(page: Page, port: int) -> None:
     visit(page, port, "#/0", "episodes")
-    columns = get(port, "/api/runs/0/episodes")["columns"]
+    columns = whole_table(port, 0)["columns"]
     rows = list(zip(columns["file"], columns["turns"], columns["status"], strict=True))
     press(page, "/")
     page.keyboard.type("turns>=4 -status:infra")

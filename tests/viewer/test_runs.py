@@ -15,7 +15,7 @@ from graph_groups import S1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, turn
-from served import ask, get
+from served import ask, get, whole_table
 from starlette.responses import Response
 from stored_runs import by_seed, write_run
 from viewed_runs import Runs
@@ -188,7 +188,7 @@ def test_reading_a_run_loads_no_keys_that_the_run_names(tmp_path: Path, keys: ob
 
 def test_a_damaged_file_is_named_and_costs_nothing_else(port: int) -> None:
     run = f"/api/runs/{Runs.DAMAGED:d}"
-    table = get(port, f"{run}/episodes")
+    table = whole_table(port, Runs.DAMAGED)
     damaged, later = table["problems"]
     assert damaged.startswith("episodes/step-000000.parquet: the digest beside it")
     assert later.startswith("episodes/step-000002.parquet: schema version 99")
