@@ -60,10 +60,13 @@ class OpenRun:
         files = self._files()
         count, _, mark = after.partition("-")
         given = int(count) if count.isdecimal() else 0
-        if anew := mark != _mark(files, given):
+        is_there = self.run.folder.is_dir()
+        if anew := mark != _mark(files, given, is_there):
             given = 0
         columns: Columns = {name: [] for name in ("file", *COLUMNS)}
         problems: list[str] = []
+        if anew and not is_there:
+            problems.append(f"{self.run.folder}: this run's folder was deleted or moved")
         until = time.monotonic() + seconds
         for path in list(files)[given:]:
             found = self._columns(path, files[path])
@@ -81,7 +84,7 @@ class OpenRun:
             "problems": problems,
             "anew": anew,
             "more": given < len(files),
-            "next": f"{given}-{_mark(files, given)}",
+            "next": f"{given}-{_mark(files, given, is_there)}",
         }
 
     def sound_files(self) -> dict[Path, Columns]:
@@ -162,9 +165,10 @@ def _in_order(path: Path) -> tuple[int, str]:
     return int(number[1]) if number else -1, path.stem
 
 
-def _mark(files: Mapping[Path, Stamp], given: int) -> str:
-    """What the first so many files were when they were read."""
-    return hashlib.sha256(repr(list(files.items())[:given]).encode()).hexdigest()[:16]
+def _mark(files: Mapping[Path, Stamp], given: int, is_there: bool) -> str:
+    """What the first so many files were when they were read, and whether the run was there."""
+    state = repr((list(files.items())[:given], is_there))
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 def _stamp(path: Path) -> Stamp:
