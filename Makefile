@@ -39,7 +39,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  || { echo "agentgym needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(call install_torch,$(BIN))
-	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,lora,tantivy,viewer,dev]'
+	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,lora,tantivy,viewer,docker,dev]'
 	@touch $@
 
 # Installs Debian packages for what is missing. NEED: "command:package ..."; "ensurepip" is a
@@ -97,6 +97,8 @@ page:
 
 setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready
 	@$(MAKE) --no-print-directory system NEED="bwrap:bubblewrap"
+	@if [ "$(SYSTEM)" = 1 ] && [ "$$(id -u)" = 0 ]; then \
+	  $(MAKE) --no-print-directory system NEED="dockerd:docker.io"; fi
 
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)

@@ -46,6 +46,7 @@ EXTRAS = {
     "tantivy": "tantivy",
     "peft": "lora",
     "bitsandbytes": "bitsandbytes",
+    "docker": "docker",
     "starlette": "viewer",
     "uvicorn": "viewer",
 }
@@ -178,6 +179,7 @@ sandboxes = Registry(
     "sandbox",
     {
         "bubblewrap": "agentgym.sandboxes.bubblewrap:Bubblewrap",
+        "docker": "agentgym.sandboxes.docker:Docker",
         "process": "agentgym.sandboxes.process:ProcessSandbox",
         "scripted": "agentgym.sandboxes.scripted:ScriptedSandbox",
     },
