@@ -21,7 +21,10 @@ from agentgym.types import Task
 
 ENV_ID = "agentgym/SWE-v0"
 DATA = Path(__file__).parent / "data"
-SPLITS = {"gen1/train": ("tally", "recur"), "gen1/test": ("larder",)}
+SPLITS = {
+    "gen1/train": ("tally", "recur", "quoted", "routes", "topo", "sums", "folds", "semver"),
+    "gen1/test": ("larder", "spans", "layers", "bucket"),
+}
 """Split -> names of packages."""
 
 
