@@ -48,6 +48,8 @@ EXTRAS = {
     "bitsandbytes": "bitsandbytes",
     "starlette": "viewer",
     "uvicorn": "viewer",
+    "playwright": "gui",
+    "miniwob": "gui",
 }
 """Import name of an optional dependency -> the extra that installs it."""
 
@@ -182,3 +184,4 @@ sandboxes = Registry(
         "scripted": "agentgym.sandboxes.scripted:ScriptedSandbox",
     },
 )
+browsers = Registry("browser", {"chromium": "agentgym.sandboxes.browser:Chromium"})
