@@ -49,6 +49,8 @@ EXTRAS = {
     "docker": "docker",
     "starlette": "viewer",
     "uvicorn": "viewer",
+    "playwright": "gui",
+    "miniwob": "gui",
 }
 """Import name of an optional dependency -> the extra that installs it."""
 
@@ -184,3 +186,4 @@ sandboxes = Registry(
         "scripted": "agentgym.sandboxes.scripted:ScriptedSandbox",
     },
 )
+browsers = Registry("browser", {"chromium": "agentgym.sandboxes.browser:Chromium"})

@@ -58,6 +58,18 @@ def get(port: int, path: str) -> Any:
     return json.loads(body)
 
 
+def whole_table(port: int, run: int) -> dict[str, Any]:
+    """The table of a run, which the server sends in parts."""
+    parts = [get(port, f"/api/runs/{run}/episodes")]
+    while parts[-1]["more"]:
+        parts.append(get(port, f"/api/runs/{run}/episodes?after={parts[-1]['next']}"))
+    columns = {
+        name: [cell for part in parts for cell in part["columns"][name]]
+        for name in parts[0]["columns"]
+    }
+    return {"columns": columns, "problems": [line for part in parts for line in part["problems"]]}
+
+
 def say(port: int, text: bytes) -> bytes:
     """The answer to bytes as they are, whatever they are."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from agentgym.envs.webshop.env import WebShop
 from agentgym.envs.webshop.shopfront import make_app
-from agentgym.viewer.loopback import listen, make_server
+from agentgym.serving.loopback import listen, make_server
 
 
 @contextmanager

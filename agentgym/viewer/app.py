@@ -15,9 +15,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from agentgym.errors import AgentGymError, UsageError
+from agentgym.serving.guard import Guard
 from agentgym.viewer.credit import credit, graph
 from agentgym.viewer.failures import failures
-from agentgym.viewer.guard import Guard
 from agentgym.viewer.runs import OpenRun
 from agentgym.viewer.search import search
 
@@ -29,6 +29,8 @@ PAGE = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 """Path -> file and type. Nothing else of the disk has an address."""
+FIRST_SECONDS, MORE_SECONDS = 0.1, 0.4
+"""After this long a part of the table is sent, so that a reader of a long run sees rows at once."""
 Find: TypeAlias = Callable[[OpenRun, Request], Any]
 GROUP = "/api/runs/{run:int}/files/{file}/groups/{group:int}"
 
@@ -54,7 +56,7 @@ def make_app(runs: Sequence[OpenRun], *, port: int) -> ASGIApp:
         return as_json([opened.about() for opened in runs])
 
     routes.append(Route("/api/runs", about, methods=["GET"]))
-    answer("/api/runs/{run:int}/episodes", lambda o, r: o.table(r.query_params.get("after", "")))
+    answer("/api/runs/{run:int}/episodes", _table)
     answer("/api/runs/{run:int}/search", lambda o, r: search(o, r.query_params.get("text", "")))
     answer("/api/runs/{run:int}/failures", lambda opened, _: failures(opened))
     answer(GROUP, lambda opened, request: opened.group(*_group(request)))
@@ -75,6 +77,11 @@ def _group(request: Request) -> tuple[str, int]:
 
 def _scheme(request: Request) -> str | None:
     return request.query_params.get("scheme")
+
+
+def _table(opened: OpenRun, request: Request) -> dict[str, Any]:
+    after = request.query_params.get("after", "")
+    return opened.table(after, seconds=MORE_SECONDS if after else FIRST_SECONDS)
 
 
 def _picture(opened: OpenRun, request: Request) -> Response:

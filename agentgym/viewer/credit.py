@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -44,7 +45,9 @@ def credit(opened: OpenRun, name: str, group: int, *, scheme: str | None) -> dic
             members[where.member]["differences"].append(difference)
     return {
         "scheme": made.name,
-        "settings": dict(made.settings),
+        "says": (inspect.getdoc(type(made.credit)) or "").partition("\n\nSource:")[0],
+        "reads": sorted(made.credit.reads),
+        "constants": made.credit.model_dump(mode="json"),
         "used": found.used.name,
         "schemes": list(registry.credits),
         "difference": float(column.differences.max(initial=0.0)),

@@ -6,7 +6,6 @@ import base64
 import gzip
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def export(folder: Path, file: Path, wanted: Mapping[str, Any]) -> int:
 
 def _selected(opened: OpenRun, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The table of a run with the chosen rows alone."""
-    table = opened.table(seconds=math.inf)
+    table = opened.table()
     columns = table["columns"]
     rows = [
         row

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shlex
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,12 +21,11 @@ from agentgym.types import Episode, Group, Observation, Turn
 from agentgym.viewer.pieces import token_texts
 from agentgym.viewer.provenance import told
 from agentgym.viewer.table import COLUMNS, file_columns
+from agentgym.viewer.texts import TextMemory
 
 Stamp: TypeAlias = tuple[int, int]
 Columns: TypeAlias = dict[str, list[Any]]
 PNG = b"\x89PNG\r\n\x1a\n"
-READ_SECONDS = 0.4
-"""After this long a part of the table is sent, so that a reader of a long run sees rows at once."""
 KEPT_FILES = 2
 """Episode files whose groups stay in memory: the one being read, and the one before."""
 
@@ -36,6 +37,9 @@ class OpenRun:
         self.run = run
         self._read: dict[Path, tuple[Stamp, Columns | str]] = {}
         """The columns of each episode file, or what is wrong with it."""
+        self._reading = threading.Lock()
+        """So that two who ask at once do not both read all."""
+        self.texts = TextMemory()
 
     def about(self) -> dict[str, Any]:
         """What the run is: its name, and what its folder says of where it comes from."""
@@ -45,7 +49,7 @@ class OpenRun:
             "provenance": [(title, self.here(text)) for title, text in told(self.run)],
         }
 
-    def table(self, after: str = "", *, seconds: float = READ_SECONDS) -> dict[str, Any]:
+    def table(self, after: str = "", *, seconds: float = math.inf) -> dict[str, Any]:
         """Episodes as columns, and one line for each file that cannot be read.
 
         Args:
@@ -56,10 +60,13 @@ class OpenRun:
         files = self._files()
         count, _, mark = after.partition("-")
         given = int(count) if count.isdecimal() else 0
-        if anew := mark != _mark(files, given):
+        is_there = self.run.folder.is_dir()
+        if anew := mark != _mark(files, given, is_there):
             given = 0
         columns: Columns = {name: [] for name in ("file", *COLUMNS)}
         problems: list[str] = []
+        if anew and not is_there:
+            problems.append(f"{self.run.folder}: this run's folder was deleted or moved")
         until = time.monotonic() + seconds
         for path in list(files)[given:]:
             found = self._columns(path, files[path])
@@ -77,7 +84,7 @@ class OpenRun:
             "problems": problems,
             "anew": anew,
             "more": given < len(files),
-            "next": f"{given}-{_mark(files, given)}",
+            "next": f"{given}-{_mark(files, given, is_there)}",
         }
 
     def sound_files(self) -> dict[Path, Columns]:
@@ -89,12 +96,13 @@ class OpenRun:
         return {path: _stamp(path) for path in sorted(self.run.files(), key=_in_order)}
 
     def _columns(self, path: Path, now: Stamp) -> Columns | str:
-        if path not in self._read or self._read[path][0] != now:
-            try:
-                self._read[path] = now, file_columns(path)
-            except (StoreError, OSError) as error:  # it may be gone since it was listed
-                return str(error)
-        return self._read[path][1]
+        with self._reading:
+            if path not in self._read or self._read[path][0] != now:
+                try:
+                    self._read[path] = now, file_columns(path)
+                except (StoreError, OSError) as error:  # it may be gone since it was listed
+                    return str(error)
+            return self._read[path][1]
 
     def here(self, message: str) -> str:
         """A message with paths as they are called inside the run."""
@@ -157,9 +165,10 @@ def _in_order(path: Path) -> tuple[int, str]:
     return int(number[1]) if number else -1, path.stem
 
 
-def _mark(files: Mapping[Path, Stamp], given: int) -> str:
-    """What the first so many files were when they were read."""
-    return hashlib.sha256(repr(list(files.items())[:given]).encode()).hexdigest()[:16]
+def _mark(files: Mapping[Path, Stamp], given: int, is_there: bool) -> str:
+    """What the first so many files were when they were read, and whether the run was there."""
+    state = repr((list(files.items())[:given], is_there))
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 def _stamp(path: Path) -> Stamp:

@@ -37,7 +37,7 @@ def file_columns(path: Path) -> dict[str, list[Any]]:
 
     store.check_parquet(path)
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    with boundary(StoreError, str(path)), pq.ParquetFile(path) as file:
+    with boundary(StoreError, str(path)), pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(columns=[*PLAIN, *LEAVES]):
             for name in PLAIN:
                 columns[name] += batch.column(name).to_pylist()

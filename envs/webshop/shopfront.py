@@ -22,9 +22,9 @@ from starlette.types import ASGIApp
 from agentgym.envs.webshop.env import WebShop
 from agentgym.envs.webshop.markup import CLICK_FIELD, SEARCH_FIELD, document
 from agentgym.panel import Panel
+from agentgym.serving.guard import FORM_HEADERS, Guard
+from agentgym.serving.loopback import serve
 from agentgym.types import Observation, Task
-from agentgym.viewer.guard import FORM_HEADERS, Guard
-from agentgym.viewer.loopback import serve
 
 MAX_BODY_BYTES = 64 << 10
 """A longer request is refused."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import statistics
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import get, serving
+from served import get, serving, whole_table
 from viewed_runs import Runs, write_step
 
 pytestmark = pytest.mark.browser
@@ -48,7 +50,7 @@ def press(page: Page, *keys: str) -> None:
 
 def test_the_table_is_read_with_the_keyboard(page: Page, port: int) -> None:
     visit(page, port, "#/0", "episodes")
-    columns = get(port, "/api/runs/0/episodes")["columns"]
+    columns = whole_table(port, 0)["columns"]
     expect(page.locator(".summary")).to_contain_text(f"{len(columns['file'])} episodes")
     press(page, "j", "ArrowDown", "ArrowDown", "k")
     cursor = page.locator(".row.cursor")
@@ -61,17 +63,18 @@ def test_the_table_is_read_with_the_keyboard(page: Page, port: int) -> None:
 
 def test_filter_facets_and_order_are_in_the_address(page: Page, port: int) -> None:
     visit(page, port, "#/0", "episodes")
-    columns = get(port, "/api/runs/0/episodes")["columns"]
+    columns = whole_table(port, 0)["columns"]
     rows = list(zip(columns["file"], columns["turns"], columns["status"], strict=True))
     press(page, "/")
     page.keyboard.type("turns>=4 -status:infra")
     fit = [row for row in rows if row[1] >= 4 and row[2] != "infra_error"]
     expect(page.locator(".summary")).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
-    page.get_by_role("button", name=re.compile("step-000001")).click()
+    press(page, "Escape")
+    page.get_by_role("button", name=re.compile("step-000001")).press("Enter")
     fit = [row for row in fit if row[0] == "step-000001"]
     expect(page.locator(".summary")).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
-    page.get_by_role("button", name="turns").click()
-    page.get_by_role("button", name="turns").click()
+    page.get_by_role("button", name="turns").press("Enter")
+    page.get_by_role("button", name="turns").press(" ")
     turns = page.locator(".row:not(.header) .cell:nth-child(8)")
     expect(turns.first).to_have_text(str(max(row[1] for row in fit)))
     page.reload()
@@ -127,6 +130,20 @@ def test_keys_walk_turns_members_views_and_groups(page: Page, port: int) -> None
     page.locator("[data-ready=episodes]").wait_for()
 
 
+def test_an_episode_plays_to_its_end_and_again_from_its_start(page: Page, port: int) -> None:
+    visit(page, port, f"{S1}?view=turn&member=0&turn=2", "turn")
+    play = page.get_by_role("button", name="Space")
+    heading = page.locator(".turn h2")
+    press(page, " ")
+    expect(play).to_have_attribute("aria-pressed", "true")
+    expect(heading).to_contain_text("turn 3 of 3")
+    expect(play).to_have_attribute("aria-pressed", "false")
+    press(page, " ")
+    expect(heading).to_contain_text("before its first turn")
+    press(page, " ")
+    expect(play).to_have_attribute("aria-pressed", "false")
+
+
 def test_credit_is_shown_as_stored_and_ticked_as_recomputed(page: Page, port: int) -> None:
     visit(page, port, f"{S1}?view=turn&member=0&turn=3", "turn")
     expect(page.locator(".tick")).to_contain_text("recomputed: difference 0 over")
@@ -136,11 +153,19 @@ def test_credit_is_shown_as_stored_and_ticked_as_recomputed(page: Page, port: in
     number = page.locator(".numbers .big .number")
     expect(number).to_have_text(f"+{advantage:.4f}")
     assert page.locator(".numbers .fill.plus").count() == 1
+    outcomes = [m["score"] for m in shown["members"] if m["valid"]]
+    went_in = page.get_by_label("what went in").locator("dl")
+    expect(went_in).to_contain_text(f"their mean{statistics.mean(outcomes):.4g}")
+    expect(went_in).to_contain_text(f"deviation (n - 1){statistics.stdev(outcomes):.4g}")
+    bar = page.locator(".member.selected .bar").nth(2).locator("title")
+    expect(bar).to_contain_text(f"their mean: {statistics.mean(outcomes):.4g}")
+    expect(went_in).to_contain_text("averaged over this step in")
     page.get_by_label("credit by").select_option("gigpo")
     expect(page.locator(".tick")).to_contain_text("shown: gigpo; the run used salt")
     other = get(port, "/api/runs/0/files/step-000001/groups/0/credit?scheme=gigpo")
     expect(number).to_have_text(f"+{other['members']['0']['advantages'][2]:.4f}")
     assert query(page, "scheme") == "gigpo"
+    expect(went_in).to_contain_text("returns from this state")
 
 
 def test_a_click_in_the_graph_selects_the_turn_everywhere(page: Page, port: int) -> None:
@@ -264,6 +289,8 @@ def test_new_episodes_wait_for_the_reader_and_then_join_the_table(
     expect(page.locator(".row:not(.header)").nth(1)).to_contain_text("step-000001")
     (growing / "episodes" / "step-000000.parquet").unlink()
     expect(page.locator(".row:not(.header)")).to_have_count(1)
+    shutil.rmtree(growing)
+    expect(page.get_by_role("alert")).to_contain_text("growing: this run's folder was deleted")
 
 
 def test_two_evaluations_are_compared_task_by_task(page: Page, port: int) -> None:
@@ -319,8 +346,14 @@ def test_a_link_may_lead_to_a_token(page: Page, port: int) -> None:
     expect(tokens.locator("p.facts")).to_have_text("token 1: id 2, logprob -0.5, 60.7%")
     press(page, "ArrowRight")
     assert query(page, "token") is None
-    tokens.locator(".sampled .token").click()
+    press(page, "ArrowLeft", ".")
     assert query(page, "token") == "1"
+    press(page, ".")
+    assert query(page, "token") is None
+    press(page, ",")
+    expect(tokens.locator(".chosen-token")).to_have_count(1)
+    tokens.locator(".sampled .token").click()
+    assert query(page, "token") is None
 
 
 def test_provenance_shows_the_recipe(page: Page, port: int) -> None:

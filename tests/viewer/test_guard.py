@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from served import ask, say
 
-from agentgym.viewer.guard import HEADERS
+from agentgym.serving.guard import HEADERS
 
 DATA = "/api/runs/0/episodes"
 OUTSIDE = (

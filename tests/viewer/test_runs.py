@@ -15,7 +15,7 @@ from graph_groups import S1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import episode, turn
-from served import ask, get
+from served import ask, get, whole_table
 from starlette.responses import Response
 from stored_runs import by_seed, write_run
 from viewed_runs import Runs
@@ -116,6 +116,11 @@ def test_credit_recomputed_is_what_was_trained(
         for number, group in enumerate(opened.groups(file)):
             found = credit(opened, file, number, scheme=None)
             assert (found["scheme"], found["difference"]) == (name, 0.0)
+            assert (
+                read(as_json(found))["constants"].keys()
+                == registry.credits.get(name).model_fields.keys()
+            )
+            assert found["says"] and "Source" not in found["says"]
             for each in group.valid:
                 member = found["members"][each.id.member]
                 assert tuple(member["advantages"]) == each.advantages
@@ -188,7 +193,7 @@ def test_reading_a_run_loads_no_keys_that_the_run_names(tmp_path: Path, keys: ob
 
 def test_a_damaged_file_is_named_and_costs_nothing_else(port: int) -> None:
     run = f"/api/runs/{Runs.DAMAGED:d}"
-    table = get(port, f"{run}/episodes")
+    table = whole_table(port, Runs.DAMAGED)
     damaged, later = table["problems"]
     assert damaged.startswith("episodes/step-000000.parquet: the digest beside it")
     assert later.startswith("episodes/step-000002.parquet: schema version 99")
@@ -220,8 +225,12 @@ def test_new_files_appear_and_lost_ones_go(tmp_path: Path) -> None:
     assert set(opened.table()["columns"]["file"]) == {"step-000001"}
     kept.rename(first)
     assert set(opened.table()["columns"]["file"]) == {"step-000000", "step-000001"}
+    last = opened.table()["next"]
     shutil.rmtree(tmp_path)
-    assert opened.table()["columns"]["file"] == []
+    gone = opened.table(last)
+    assert (gone["anew"], gone["columns"]["file"]) == (True, [])
+    assert gone["problems"] == [f"{tmp_path}: this run's folder was deleted or moved"]
+    assert opened.table(gone["next"])["problems"] == []  # said once
     assert (search(opened, "seen")["count"], failures(opened)["episodes"]) == (0, 0)
     with pytest.raises(StoreError, match="no episodes in"):
         opened.group("step-000000", 0)

@@ -5,9 +5,11 @@ import { count, finite, plain } from "./format";
 import { CreditBar, Status } from "./parts";
 import type { Episode, Group, Num, Turn } from "./records";
 
-export function Compare({ group, advantages, scale, selection }: {
+export function Compare({ group, advantages, titles, scale, selection }: {
   group: Group;
   advantages: (Num[] | null)[];
+  /** `[place][turn - 1]`: what went into the number. */
+  titles: string[][];
   scale: number;
   selection: Selection;
 }) {
@@ -53,6 +55,7 @@ export function Compare({ group, advantages, scale, selection }: {
                   key={member.member}
                   turn={member.turns[index]}
                   advantage={advantages[place]?.[index] ?? null}
+                  title={titles[place]?.[index] ?? ""}
                   scale={scale}
                   selected={place === selection.place && index + 1 === selection.turn}
                   reference={reference?.member ?? 0}
@@ -83,9 +86,10 @@ function sameTurn(a: Turn, b: Turn): boolean {
   return a.action === b.action && a.invalid === b.invalid && a.observation.text === b.observation.text;
 }
 
-function TurnCell({ turn, advantage, scale, selected, reference, parts, same, onSelect }: {
+function TurnCell({ turn, advantage, title, scale, selected, reference, parts, same, onSelect }: {
   turn: Turn | undefined;
   advantage: Num | null;
+  title: string;
   scale: number;
   selected: boolean;
   reference: number;
@@ -100,7 +104,7 @@ function TurnCell({ turn, advantage, scale, selected, reference, parts, same, on
       {parts ? <p class="parts">leaves m{reference}</p> : null}
       <p class="action">{turn.action ?? turn.text}</p>
       {turn.invalid === null ? null : <p class="invalid">invalid: {turn.invalid}</p>}
-      <p class="credits">
+      <p class="credits" title={title}>
         <CreditBar value={advantage} scale={scale} />
         {finite(turn.reward) === 0 ? null : <span class="reward">reward {plain(turn.reward)}</span>}
       </p>

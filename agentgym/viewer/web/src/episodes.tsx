@@ -11,7 +11,7 @@ import { showFresh, tailOf, type Tail } from "./tail";
 
 const ROW = 28;
 /** Rows drawn above and below what is visible, so that fast scrolling shows no gaps. */
-const SPARE = 12;
+const SPARE = 6;
 const FACETS = [
   ["file", "file"],
   ["status", "status"],
@@ -58,7 +58,7 @@ function Listing({ run, tail }: { run: number; tail: Tail }) {
       <div class="banners">
         {lost === null ? null : <Banner>Nothing new can be read: {lost}</Banner>}
         {table.problems.map((problem) => (
-          <Banner key={problem}>This file cannot be read and is left out: {problem}</Banner>
+          <Banner key={problem}>Left out, as it cannot be read: {problem}</Banner>
         ))}
       </div>
       <aside class="facets">
@@ -223,6 +223,8 @@ function Rows({ run, table, rows, order }: { run: number; table: Table; rows: nu
     "/": () => document.querySelector<HTMLInputElement>(".search input")?.focus(),
   });
   const first = Math.max(0, Math.floor(top.value / ROW) - SPARE);
+  /** Rows drawn take the places of those that are no longer: to make new ones takes longer. */
+  const places = Math.ceil(height.value / ROW) + 2 * SPARE + 1;
   const last = Math.min(rows.length, Math.ceil((top.value + height.value) / ROW) + SPARE);
   return (
     <div class="rows" ref={box} tabIndex={0} onScroll={(event) => (top.value = event.currentTarget.scrollTop)}>
@@ -237,7 +239,7 @@ function Rows({ run, table, rows, order }: { run: number; table: Table; rows: nu
           <div
             role="row"
             aria-rowindex={first + index + 2}
-            key={row}
+            key={(first + index) % places}
             class={`row ${first + index === at ? "cursor" : ""}`}
             style={{ top: `${(first + index + 1) * ROW}px` }}
             onClick={() => (location.hash = link(table, row))}

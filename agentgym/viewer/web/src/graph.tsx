@@ -10,15 +10,18 @@ import { go, route, withQuery } from "./route";
 /** A smaller advantage is no advantage; it is rounding. */
 const NEGLIGIBLE = 1e-9;
 
+export function graphAt(path: string, scheme: string | null): string {
+  return `${path}/graph${scheme ? `?scheme=${encodeURIComponent(scheme)}` : ""}`;
+}
+
 export function GraphView({ path, scheme, group, selection }: {
   path: string;
   scheme: string | null;
   group: Group;
   selection: Selection;
 }) {
-  const address = `${path}/graph${scheme ? `?scheme=${encodeURIComponent(scheme)}` : ""}`;
   return (
-    <Show from={load<Graph>(address)} what="the graph">
+    <Show from={load<Graph>(graphAt(path, scheme))} what="the graph">
       {(graph) => <Drawn graph={graph} group={group} selection={selection} />}
     </Show>
   );

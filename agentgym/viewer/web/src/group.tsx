@@ -1,7 +1,10 @@
 // A group: its members' credit at a glance, and below it one of three views of the same turn.
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
 import { isExported } from "./archive";
 import { Compare } from "./compare";
 import { finite, largest, plain, signed, statusWords, count } from "./format";
+import { barTitle, inputsOf } from "./formula";
 import { GraphView } from "./graph";
 import { useKeys } from "./keys";
 import { Banner, Show, Status } from "./parts";
@@ -15,6 +18,9 @@ export const VIEWS = [
   ["turn", "Step through"],
   ["graph", "Graph"],
 ] as const;
+
+/** How long a turn is shown while the episode plays. */
+const TURN_MS = 1000;
 
 export function GroupView({ run, file, group, about }: { run: number; file: string; group: number; about: About }) {
   const path = `/api/runs/${run}/files/${encodeURIComponent(file)}/groups/${group}`;
@@ -31,9 +37,12 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
   const credit = load<Credit>(`${path}/credit${scheme ? `?scheme=${encodeURIComponent(scheme)}` : ""}`);
   const view = query.get("view") ?? "side";
   const selection = selectionOf(group, query);
-  const advantages = advantagesOf(group, credit, scheme);
-  const scale = largest(advantages.flatMap((member) => member ?? []));
-  useKeys(keysOf(group, selection));
+  const advantages = useMemo(() => advantagesOf(group, credit, scheme), [group, credit, scheme]);
+  const scale = useMemo(() => largest(advantages.flatMap((member) => member ?? [])), [advantages]);
+  const titles = useMemo(() => titlesOf(group, credit, advantages), [group, credit, advantages]);
+  const player = usePlayer(group, selection, view === "turn");
+  const reading = { " ": player.toggle, ".": () => pickToken(group, selection, 1), ",": () => pickToken(group, selection, -1) };
+  useKeys({ ...keysOf(group, selection), ...(view === "turn" ? reading : {}) });
   return (
     <main class="group" data-ready={view === "graph" ? undefined : view}>
       <div class="about">
@@ -43,7 +52,7 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
         <Tick credit={credit} />
         <Schemes credit={credit} scheme={scheme} />
       </div>
-      <Strip group={group} advantages={advantages} scale={scale} selection={selection} />
+      <Strip group={group} advantages={advantages} titles={titles} scale={scale} selection={selection} />
       <div class="tabs" role="tablist" aria-label="view">
         {VIEWS.map(([name, title], index) => (
           <button
@@ -56,16 +65,23 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
             {title} <kbd>{index + 1}</kbd>
           </button>
         ))}
+        {view === "turn" ? (
+          <button type="button" class="play" aria-pressed={player.playing} onClick={player.toggle}>
+            {player.playing ? "Pause" : "Play"} <kbd>Space</kbd>
+          </button>
+        ) : null}
         <span class="hint">
           <kbd>&larr;</kbd>
           <kbd>&rarr;</kbd> turn <kbd>&uarr;</kbd>
           <kbd>&darr;</kbd> member <kbd>[</kbd>
-          <kbd>]</kbd> group <kbd>Esc</kbd> table
+          <kbd>]</kbd> group {view === "turn" ? <><kbd>,</kbd><kbd>.</kbd> token </> : null}
+          <kbd>Esc</kbd> table
         </span>
       </div>
       {view === "turn" ? (
         <TurnView
           path={path}
+          scheme={scheme}
           group={group}
           replay={about.replay}
           advantages={advantages}
@@ -76,7 +92,7 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
       ) : view === "graph" ? (
         <GraphView path={path} scheme={scheme} group={group} selection={selection} />
       ) : (
-        <Compare group={group} advantages={advantages} scale={scale} selection={selection} />
+        <Compare group={group} advantages={advantages} titles={titles} scale={scale} selection={selection} />
       )}
     </main>
   );
@@ -99,6 +115,42 @@ function advantagesOf(group: Group, credit: Loaded<Credit>, scheme: string | nul
     if (scheme === null) return member.advantages;
     return credit.state === "ready" ? (credit.value.members[member.member]?.advantages ?? null) : null;
   });
+}
+
+/** The next token of the turn, or the one before; beyond its ends none. */
+function pickToken(group: Group, { place, turn }: Selection, by: number): void {
+  const size = group.members[place]?.turns[turn - 1]?.action_ids.length ?? 0;
+  const chosen = wholeNumber(route.value.query.get("token"));
+  const next = chosen === null ? (by > 0 ? 1 : size) : chosen + by;
+  go({ query: withQuery({ token: next >= 1 && next <= size ? next : null }) }, { replace: true });
+}
+
+/** `[place][turn - 1]`: what a bar says when the pointer rests on it. */
+function titlesOf(group: Group, credit: Loaded<Credit>, advantages: (Num[] | null)[]): string[][] {
+  return group.members.map(({ member, turns }, place) =>
+    turns.map((_, index) => {
+      const known = credit.state === "ready" ? inputsOf(group, credit.value, null, [member, index + 1]) : [];
+      return barTitle(index + 1, advantages[place]?.[index] ?? null, known);
+    }),
+  );
+}
+
+/** Turn after turn to the end of the episode, or from its start if that is where the reader is. */
+function usePlayer(group: Group, { place, turn, select }: Selection, isShown: boolean) {
+  const playing = useSignal(false);
+  const at = group.members[place];
+  const last = at?.turns.length ?? 0;
+  useEffect(() => {
+    if (!isShown || turn >= last) playing.value = false;
+    if (!playing.value || at === undefined) return;
+    const timer = setTimeout(() => select(at.member, turn + 1), TURN_MS);
+    return () => clearTimeout(timer);
+  }, [playing.value, group, place, turn, isShown]);
+  const toggle = () => {
+    if (!playing.value && at && turn >= last) select(at.member, 0);
+    playing.value = !playing.value && last > 0;
+  };
+  return { playing: playing.value, toggle };
 }
 
 function keysOf(group: Group, { place, turn, select }: Selection): Record<string, () => void> {
@@ -181,9 +233,10 @@ const CELL = 9;
 const HALF = 11;
 
 /** One row of bars per member, a bar per turn. */
-function Strip({ group, advantages, scale, selection }: {
+function Strip({ group, advantages, titles, scale, selection }: {
   group: Group;
   advantages: (Num[] | null)[];
+  titles: string[][];
   scale: number;
   selection: Selection;
 }) {
@@ -214,6 +267,7 @@ function Strip({ group, advantages, scale, selection }: {
                 key={index}
                 index={index}
                 value={advantages[place]?.[index] ?? null}
+                title={titles[place]?.[index] ?? ""}
                 scale={scale}
                 invalid={turn.invalid !== null}
                 selected={place === selection.place && index + 1 === selection.turn}
@@ -232,9 +286,10 @@ function barsLabel(member: Episode, advantages: Num[] | null): string {
   return `member ${member.member}, ${statusWords(member.status)}, ${count(member.turns.length, "turn")}, ${credit}`;
 }
 
-function Bar({ index, value, scale, invalid, selected, onClick }: {
+function Bar({ index, value, title, scale, invalid, selected, onClick }: {
   index: number;
   value: Num | null;
+  title: string;
   scale: number;
   invalid: boolean;
   selected: boolean;
@@ -251,7 +306,7 @@ function Bar({ index, value, scale, invalid, selected, onClick }: {
         onClick();
       }}
     >
-      <title>{`turn ${index + 1}: ${value === null ? "no credit" : signed(value)}${invalid ? ", invalid" : ""}`}</title>
+      <title>{invalid ? `${title}\nan invalid turn` : title}</title>
       <rect class="hit" width={CELL} height={2 * HALF} />
       <rect class="zero" x={1} y={HALF - 0.5} width={CELL - 2} height={1} />
       {height > 0 ? (

@@ -4,7 +4,7 @@ export type Keys = Record<string, () => void>;
 
 let current: Keys = {};
 
-/** From now on these keys do this. */
+/** From now on these keys do this, but for Enter and Space on what they press anyway. */
 export function useKeys(keys: Keys): void {
   current = keys;
 }
@@ -16,6 +16,8 @@ addEventListener("keydown", (event) => {
     if (event.key === "Escape") (event.target as HTMLElement).blur();
     return;
   }
+  const presses = event.key === "Enter" || event.key === " ";
+  if (presses && event.target instanceof HTMLElement && event.target.matches("a, button, summary")) return;
   const action = current[event.key];
   if (action === undefined) return;
   event.preventDefault();

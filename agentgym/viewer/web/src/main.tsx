@@ -3,6 +3,7 @@ import { render } from "preact";
 import { Episodes } from "./episodes";
 import { GroupView } from "./group";
 import { FailureReport } from "./failures";
+import { useKeys } from "./keys";
 import { Show } from "./parts";
 import { Provenance } from "./provenance";
 import { load, RUNS, type About } from "./records";
@@ -29,6 +30,7 @@ function Page() {
           const about = found[run];
           const view = route.value.query.get("view");
           if (about === undefined) return <p class="waiting">There is no run {run}; open: {found.length}.</p>;
+          useKeys({}); // those of the view before; the one on screen sets its own
           document.title = file === null ? about.name : `${file} group ${group ?? 0} \u00b7 ${about.name}`;
           return (
             <>

@@ -87,7 +87,12 @@ export interface Group {
 
 export interface Credit {
   scheme: string;
-  settings: Record<string, unknown>;
+  /** What it computes, in the words of its source. */
+  says: string;
+  /** What it looks at: "outcome", "turn", "states", "values", "batch", and reward channels. */
+  reads: string[];
+  /** Every setting with its value. */
+  constants: Record<string, unknown>;
   /** The run's own scheme. */
   used: string;
   schemes: string[];

@@ -3,14 +3,28 @@ import type { ComponentChildren } from "preact";
 import { pictureAt } from "./archive";
 import type { Selection } from "./selection";
 import { plain, signed } from "./format";
+import { constantsOf, hasGraph, inputsOf } from "./formula";
+import { graphAt } from "./graph";
 import { panelOf } from "./panels";
 import { CreditBar, Status } from "./parts";
-import type { Credit, Episode, EpisodeError, Group, Loaded, Num, Observation, Turn } from "./records";
+import {
+  load,
+  type Credit,
+  type Episode,
+  type EpisodeError,
+  type Graph,
+  type Group,
+  type Loaded,
+  type Num,
+  type Observation,
+  type Turn,
+} from "./records";
 import { Text } from "./text";
 import { Tokens } from "./tokens";
 
-export function TurnView({ path, group, replay, advantages, credit, scale, selection }: {
+export function TurnView({ path, scheme, group, replay, advantages, credit, scale, selection }: {
   path: string;
+  scheme: string | null;
   group: Group;
   replay: string;
   advantages: (Num[] | null)[];
@@ -79,6 +93,7 @@ export function TurnView({ path, group, replay, advantages, credit, scale, selec
           episode={episode}
           scale={scale}
         />
+        <Formula path={path} scheme={scheme} group={group} credit={credit} place={[episode.member, selection.turn]} />
         <Tokens turn={turn} pieces={group.pieces} advantages={episode.token_advantages?.[index] ?? null} />
         <Choices observation={before ?? null} action={turn.action} />
         <Facts
@@ -230,6 +245,40 @@ function CreditPanel({ turn, index, advantage, credit, episode, scale }: {
         ) : null}
       </dl>
       {episode.valid ? null : <p class="note">This episode is not trained on and takes part in no baseline.</p>}
+    </section>
+  );
+}
+
+function Formula({ path, scheme, group, credit, place }: {
+  path: string;
+  scheme: string | null;
+  group: Group;
+  credit: Loaded<Credit>;
+  place: [member: number, turn: number];
+}) {
+  if (credit.state !== "ready") return null;
+  const { value } = credit;
+  const graph = hasGraph(value) ? load<Graph>(graphAt(path, scheme)) : null;
+  const inputs = inputsOf(group, value, graph?.state === "ready" ? graph.value : null, place);
+  if (inputs.length === 0) return null;
+  return (
+    <section class="formula" aria-label="what went in">
+      <h3>
+        What went in <span class="facts">{value.scheme}</span>
+      </h3>
+      <dl>
+        {inputs.map(([what, number]) => (
+          <>
+            <dt>{what}</dt>
+            <dd>{number}</dd>
+          </>
+        ))}
+      </dl>
+      <details>
+        <summary>the formula</summary>
+        <p class="text">{value.says}</p>
+        <p class="facts">{constantsOf(value)}</p>
+      </details>
     </section>
   );
 }

@@ -1,0 +1,1 @@
+"""Pages for this machine's browser alone: one loopback socket, and who may ask there."""
