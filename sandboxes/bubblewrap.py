@@ -159,6 +159,8 @@ class Bubblewrap(Sandbox):
     ) -> tuple[Ran, ExecResult]:
         """Run a program inside, and make sure that nothing of it runs on."""
         holder, killed_before = self._live(), self._num_killed()
+        if self._cgroup is not None:
+            self._cgroup.make_room()
         with _memory_file() as options, _memory_file() as status:
             # Not in the arguments, which the code inside could read of process 1.
             options.write("\0".join(self._options).encode(errors="surrogateescape"))

@@ -75,7 +75,7 @@ class Cgroup:
 
     def __init__(self, hierarchy: Hierarchy, name: str, limits: Limits) -> None:
         self._groups = {each: parent / name for each, parent in hierarchy.parents.items()}
-        self._version = hierarchy.version
+        self._version, self._num_processes = hierarchy.version, limits.processes
         quota = str(int(limits.cpus * CPU_PERIOD_US))
         memory, processes = str(limits.memory_bytes), str(limits.processes)
         try:
@@ -116,6 +116,18 @@ class Cgroup:
         text = (self._groups["memory"] / file).read_text(encoding="utf-8")
         counts = dict(line.split() for line in text.splitlines())
         return int(counts["oom_kill"])
+
+    def make_room(self, *, timeout_s: float = 5.0) -> None:
+        """Wait while the dead take a quarter of the processes that it may have, or more.
+
+        The kernel counts a process for up to some seconds after its end.
+        """
+        until = time.monotonic() + timeout_s
+        counted = self._groups["pids"] / "pids.current"
+        while 4 * int(counted.read_text(encoding="utf-8")) >= self._num_processes:
+            if time.monotonic() > until:
+                return  # the command will say what it cannot do
+            time.sleep(0.005)
 
     def kill(self) -> None:
         """End what runs in it."""

@@ -6,16 +6,18 @@ the container and its files.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 from docker.errors import APIError, NotFound
 
-from agentgym.errors import DeadlineError, SandboxError
+from agentgym.errors import AgentGymError, DeadlineError, SandboxError
 from agentgym.sandbox import Limits
+from agentgym.sandboxes import owners
 from agentgym.sandboxes.attached import Attached
 from agentgym.sandboxes.daemon import Daemon
 from agentgym.sandboxes.running import HeadTail, Ran
@@ -49,6 +51,8 @@ starts none, so that no limit stops it, and is of another user, so that the code
 class Spec:
     """What containers are made like."""
 
+    address: str | None
+    """Of the engine; see `Daemon`."""
     image: str
     workspace: str
     shown: tuple[str, ...]
@@ -95,10 +99,12 @@ def _memory_disk(where: str, num_bytes: int, num_files: int) -> dict[str, Any]:
 
 
 class Container:
-    """A running container."""
+    """A running container, and a folder of this machine for what belongs to it."""
 
-    def __init__(self, daemon: Daemon, spec: Spec, *, name: str, until: float) -> None:
-        self._daemon, self._spec, self.name = daemon, spec, name
+    def __init__(self, spec: Spec, *, run: str, until: float) -> None:
+        self._daemon, self._spec = Daemon(spec.address), spec
+        label = owners.label(driver="docker", run=run, engine=self._daemon.address)
+        self.folder, self.name = label.folder, label.folder.name
         self._watch: Attached | None = None
         self._told = bytearray()
         config = {
@@ -111,15 +117,15 @@ class Container:
             "StdinOnce": True,
             "AttachStdin": True,
             "AttachStdout": True,
-            "Labels": {LABEL: name},
+            "Labels": {LABEL: self.name},
             "HostConfig": spec.host_config(),
         }
         try:
-            with daemon.calls(until, what="cannot make the container") as api:
-                api.create_container_from_config(config, name)
+            with self._daemon.calls(until, what="cannot make the container") as api:
+                api.create_container_from_config(config, self.name)
                 streams = {"stdin": 1, "stdout": 1, "stream": 1}
-                self._watch = Attached(api.attach_socket(name, streams), self._told.extend)
-                api.start(name)
+                self._watch = Attached(api.attach_socket(self.name, streams), self._told.extend)
+                api.start(self.name)
         except BaseException:
             self.close()
             raise
@@ -212,11 +218,22 @@ class Container:
         with self._daemon.calls(until) as api:
             api.put_archive(self.name, path, archive)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it answers."""
+        with suppress(AgentGymError):
+            return self._ask(time.monotonic() + END_S)[0] > 0
+        return False
+
     def close(self) -> None:
-        """Remove it, and its files."""
+        """Remove it, its files, and its folder."""
         if self._watch is not None:
             self._watch.close()
-        remove(self._daemon, self.name)
+        try:
+            remove(self._daemon, self.name)
+        finally:
+            self._daemon.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def remove(daemon: Daemon, name: str) -> None:

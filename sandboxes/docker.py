@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +15,13 @@ from pathlib import Path
 
 from agentgym.errors import AgentGymError, SandboxError, UsageError
 from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits, Sandbox
-from agentgym.sandboxes import inside, owners
+from agentgym.sandboxes import inside
 from agentgym.sandboxes.container import NOT_STARTED, Container, Spec, remove
 from agentgym.sandboxes.daemon import Daemon
 from agentgym.sandboxes.images import ensure_host_image
 from agentgym.sandboxes.running import Ran, word
 from agentgym.sandboxes.upper import changes
+from agentgym.sandboxes.waiting import WAITING
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 CLEAR = (
@@ -49,6 +49,8 @@ class Docker(Sandbox):
         workspace: where in it the folder is shown.
         run: what it is made for, as `agentgym sandbox list` says.
         address: the engine's; None is what `DOCKER_HOST` says, or the usual socket.
+        warm: how many containers of this kind to keep started for the next ones. The kind includes
+            the size of the source: worth it where many sandboxes have one.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Docker(Sandbox):
         workspace: str = WORKSPACE,
         run: str = "",
         address: str | None = None,
+        warm: int = 0,
         timeout_s: float = 30.0,
     ) -> None:
         if source is not None and not source.is_dir():
@@ -72,29 +75,26 @@ class Docker(Sandbox):
         self._room = (0, 0) if source is None else _size(source)
         self._num_snapshots, self._closed = 0, False
         self._container: Container | None = None
-        self._daemon = Daemon(address)
-        self._labelled = owners.label(driver="docker", run=run, engine=self._daemon.address)
-        try:
-            shown = tuple(str(mount) for mount in mounts)
-            name, given = image, {}
-            if name is None:
-                name, programs = ensure_host_image(self._daemon, until)
-                shown = (*programs, *shown)
+        with closing(Daemon(address)) as daemon:
+            if image is None:
+                image, programs = ensure_host_image(daemon, until)
+                given = {}
             else:
-                given = self._daemon.environment(name, until)
-            own = {"PATH": PATH} | given | {"HOME": "/tmp", "LANG": "C.UTF-8"}
-            environment = own | {**(environment or {})}
-            self._environment = [f"{each}={value}" for each, value in environment.items()]
-            spec = Spec(
-                image=name,
-                workspace=workspace,
-                shown=shown,
-                limits=self._limits,
-                room=self._room,
-            )
-            self.isolation = f"docker: {name}, cgroup, no capabilities, no network, read-only root"
-            own_name = self._labelled.folder.name
-            self._container = Container(self._daemon, spec, name=own_name, until=until)
+                given, programs = daemon.environment(image, until), []
+        own = {"PATH": PATH} | given | {"HOME": "/tmp", "LANG": "C.UTF-8"}
+        environment = own | {**(environment or {})}
+        self._environment = [f"{each}={value}" for each, value in environment.items()]
+        self.isolation = f"docker: {image}, cgroup, no capabilities, no network, read-only root"
+        spec = Spec(
+            address=address,
+            image=image,
+            workspace=workspace,
+            shown=(*programs, *map(str, mounts)),
+            limits=self._limits,
+            room=self._room,
+        )
+        self._container = WAITING.take(spec, run=run, until=until, beside=warm)
+        try:
             if source is not None:
                 self._load(source, until)
         except BaseException:
@@ -119,8 +119,11 @@ class Docker(Sandbox):
         ) as packing:
             try:
                 self._live().put(self._workspace, packing.stdout, until)
+                packing.wait(until - time.monotonic())
             finally:
                 packing.kill()
+        if packing.returncode:
+            raise SandboxError(f"tar cannot read all of {source}: exit {packing.returncode}")
 
     def exec(self, command: str, *, timeout_s: float) -> ExecResult:
         """See `Sandbox.exec`."""
@@ -175,8 +178,6 @@ class Docker(Sandbox):
         self._closed = True
         if self._container is not None:
             self._container.close()
-        self._daemon.close()
-        shutil.rmtree(self._labelled.folder, ignore_errors=True)
 
     def _live(self) -> Container:
         if self._closed or self._container is None:
@@ -184,7 +185,7 @@ class Docker(Sandbox):
         return self._container
 
     def _kept(self, name: str, number: int) -> Path:
-        return self._labelled.folder / f"{name}-{number}.tar"
+        return self._live().folder / f"{name}-{number}.tar"
 
     def _pieces(self, folder: str, until: float) -> Iterator[bytes]:
         """A folder's archive.

@@ -27,3 +27,12 @@ def runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def with_word(word: str) -> list[int]:
+    """The processes of this machine that have a word on their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if word in (process.info["cmdline"] or ()):
+            found.append(process.pid)
+    return found

@@ -7,6 +7,7 @@ started by hand.
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -15,12 +16,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
-
-import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
 from docker_engine import containers, engine  # noqa: E402
+from processes import children, with_word  # noqa: E402
 
 from agentgym.registry import sandboxes  # noqa: E402
 from agentgym.sandbox import Sandbox  # noqa: E402
@@ -41,7 +40,8 @@ BARE = (
     "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc",
     "--dev", "/dev", "--tmpfs", "/tmp", "/bin/bash", "-c", "true",
 )  # fmt: skip
-DAEMON = "echo x > made; (setsid sleep 600 &)"
+MARK = str(10**6 + os.getpid())
+DAEMON = f"echo x > made; (setsid sleep {MARK} &)"
 
 
 def milliseconds(call: Callable[[], object]) -> float:
@@ -126,34 +126,29 @@ def episodes(driver: str, source: Path) -> Iterator[Row]:
         with make(driver, source) as sandbox:
             sandbox.exec(DAEMON, timeout_s=WAIT_S)
             if number % 10 == 0:
-                sandbox.exec(f"{DAEMON}; sleep 600", timeout_s=0.1)
+                sandbox.exec(f"{DAEMON}; sleep {MARK}", timeout_s=0.1)
     seconds = time.perf_counter() - began
     time.sleep(2.0)  # what is being removed
     after = _left()
     kinds = {
-        "sandboxes": after[0] - folders,
-        "processes": after[1] - processes,
-        "containers": after[2] - made,
+        "sandboxes": len(after[0] - folders),
+        "processes": len(after[1] - processes),
+        "containers": len(after[2] - made),
     }
     yield Row(what=f"{driver} {NUM_EPISODES} episodes", value=seconds, unit="s")
     for kind, left in kinds.items():
         what = f"{driver} {kind} left by {NUM_EPISODES} episodes"
-        yield Row(what=what, value=len(left), unit="", bar=0, better="lower")
+        yield Row(what=what, value=left, unit="", bar=0, better="lower")
 
 
-def _left() -> tuple[set[str], set[Any], set[str]]:
-    """Sandboxes, their kinds of processes, and containers that there are now."""
-    names = ("bwrap", "sleep", "docker-init")
-    running = {
-        (each.pid, each.info["name"])
-        for each in psutil.process_iter(["name"])
-        if each.info["name"] in names
-    }
+def _left() -> tuple[set[str], set[int], set[str]]:
+    """Our sandboxes, what runs below us or carries our mark, and containers that there are now."""
+    mine = {each.folder.name for each in owners.listed() if each.owner.pid == os.getpid()}
     try:
         found = containers()
     except Exception:  # no engine
         found = set()
-    return {each.folder.name for each in owners.listed()}, running, found
+    return mine, children() | set(with_word(MARK)), found
 
 
 def measure(*parts: str) -> Iterator[Row]:

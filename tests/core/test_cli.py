@@ -531,7 +531,7 @@ def test_doctor_lists_every_extra(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
     for name, extra in extras.items():
-        (line,) = (line for line in lines if re.match(rf"{name} .*{extra['for']}", line))
+        (line,) = (line for line in lines if re.match(rf"{name} .*{re.escape(extra['for'])}", line))
         install = f"missing: {', '.join(extra['missing'])}; pip install 'agentgym-lab[{name}]'"
         assert line.endswith(install if extra["missing"] else "installed")
 

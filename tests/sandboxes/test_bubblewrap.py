@@ -80,6 +80,13 @@ def test_a_workspace_that_cannot_be_made_is_an_error_that_leaves_nothing(tmp_pat
         make("bubblewrap", limits=limits)
 
 
+def test_many_short_commands_do_not_use_up_the_processes() -> None:
+    """The kernel counts a process for a while after its end."""
+    with make("bubblewrap", limits=Limits(processes=8)) as sandbox:
+        for _ in range(5):
+            assert sandbox.exec("/bin/true | /bin/true", timeout_s=30).exit_code == 0
+
+
 def v2(root: Path, path: str, *, passed: str) -> Path:
     """A group as version 2 of the kernel's interface shows it."""
     group = root / path

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import runs, wait_gone
+from processes import children, wait_gone, with_word
 from sandbox_drivers import WAIT_S, kill_newest, make
 
 from agentgym.errors import SandboxError
@@ -252,30 +252,25 @@ def test_s7_a_diff_follows_no_link(held: Sandbox, tmp_path: Path) -> None:
     assert not any(b"canary" in each.data for each in changes.values())
 
 
-DAEMON = "(setsid sh -c 'trap \"\" TERM HUP; echo $$ > pid; exec sleep 600' &) ; sleep 0.3; cat pid"
+MARK = 10**6 + os.getpid()
+"""Seconds to sleep: by them a test's processes are told from everybody else's."""
+DAEMON = (
+    f"(setsid sh -c 'trap \"\" TERM HUP; echo $$ > pid; exec sleep {MARK}' &) ; sleep 0.3; cat pid"
+)
 
 
 def test_s8_nothing_runs_on(driver: str, loose: Sandbox, tried: Tried) -> None:
     tried(daemon=4)
     daemon = int(loose.exec(DAEMON, timeout_s=WAIT_S).output)
-    assert runs(daemon)
+    assert with_word(str(MARK)) == [daemon]
     os.kill(daemon, signal.SIGKILL)
-    before = set(psutil.pids())
+    before = children()
     for _ in range(2):
         with make(driver, limits=SMALL) as sandbox:
             sandbox.exec(DAEMON, timeout_s=WAIT_S)
-            sandbox.exec(DAEMON + "; sleep 600", timeout_s=0.5)
+            sandbox.exec(DAEMON + f"; sleep {MARK}", timeout_s=0.5)
             assert sandbox.exec("ls -d /proc/[0-9]* | wc -l", timeout_s=WAIT_S).output < "6"
-    mine = [pid for pid in set(psutil.pids()) - before if name_of(pid) in ("sleep", "bwrap", "cat")]
-    assert wait_gone(mine) == []
-
-
-def name_of(pid: int) -> str:
-    """The program's name; "" when it has ended."""
-    try:
-        return psutil.Process(pid).name()
-    except psutil.NoSuchProcess:
-        return ""
+    assert wait_gone({*with_word(str(MARK)), *(children() - before)}) == []
 
 
 SEARCH = """

@@ -84,11 +84,28 @@ def test_a_command_may_hold_what_is_no_text() -> None:
         assert "write it to a file" in sandbox.exec(long, timeout_s=WAIT_S).output
 
 
+def test_a_container_may_wait_to_be_asked_for() -> None:
+    make("docker").close()
+    from agentgym.sandboxes.waiting import WAITING
+
+    before, until = containers(), time.monotonic() + WAIT_S
+    with make("docker", warm=1) as first:
+        while len(started := containers() - before) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        first.write("left", b"", timeout_s=WAIT_S)
+        with make("docker", warm=1) as second:
+            assert second.exec("ls; hostname", timeout_s=WAIT_S).output == "sandbox\n"
+            assert second._container.name in started  # type: ignore[attr-defined]
+    WAITING.close()
+    assert containers() == before
+
+
 OTHER = """
 import sys
 from agentgym.sandboxes.docker import Docker
 sandbox = Docker(run="other")
-print(sandbox._labelled.folder.name, flush=True)
+print(sandbox._container.name, flush=True)
 sandbox.exec("setsid sleep 600 & sleep 600", timeout_s=600)
 """
 
