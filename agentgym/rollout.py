@@ -221,6 +221,7 @@ def _record(episode: _Play, agent: Agent, start: Start, *, system_prompt: str) -
         status=episode.end,
         score=episode.outcome.score if episode.outcome else None,
         success=episode.outcome.success if episode.outcome else None,
+        facts=episode.outcome.facts if episode.outcome else {},
         policy_version=agent.policy_version,
         error=episode.error,
     )

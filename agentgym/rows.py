@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def schema() -> pyarrow.Schema:
         "error": pa.struct({field.name: text for field in fields(ErrorInfo)}),
         "advantages": pa.list_(number),
         "token_advantages": pa.list_(pa.list_(number)),
+        "facts": text,
     }
     return pa.schema(columns, metadata={"agentgym.schema": SCHEMA_VERSION})
 
@@ -115,6 +117,7 @@ def to_row(episode: Episode) -> dict[str, Any]:
         "error": error and {name: _plain(text) for name, text in error.items()},
         "advantages": episode.advantages,
         "token_advantages": episode.token_advantages,
+        "facts": json.dumps(dict(episode.facts)),
     }
 
 
@@ -156,4 +159,6 @@ def from_row(row: Mapping[str, Any]) -> Episode:
         error=ErrorInfo(**row["error"]) if row["error"] is not None else None,
         advantages=None if advantages is None else tuple(advantages),
         token_advantages=None if tokens is None else tuple(map(tuple, tokens)),
+        # Files of before there were facts are of the same version.
+        facts=json.loads(row.get("facts") or "{}"),
     )

@@ -8,14 +8,14 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from agentgym.errors import SandboxError
+from agentgym.errors import SandboxError, UsageError
 from agentgym.registry import sandboxes
 
 WORKSPACE = "/workspace"
 """Where a sandbox that has a root of its own shows the files to work on."""
 
 
-ISOLATING = ("bubblewrap",)
+ISOLATING = ("bubblewrap", "docker")
 """The drivers that hold code in, the first choice first."""
 
 
@@ -135,16 +135,26 @@ class Sandbox(Protocol):
         self.close()
 
 
+def why_not(driver: str) -> str | None:
+    """Why a driver that holds code in does not work here, in one line; None where it does."""
+    try:
+        reason: str | None = sandboxes.get(driver).unavailable()
+    except UsageError as error:  # its package is not installed
+        return str(error)
+    return reason
+
+
 def choose() -> str:
     """The first driver that holds code in and works here. Another must be asked for by name.
 
     Raises:
         SandboxError: none works; the message says why.
     """
-    reasons = []
+    reasons = {}
     for name in ISOLATING:
-        reason = sandboxes.get(name).unavailable()
+        reason = why_not(name)
         if reason is None:
             return name
-        reasons.append(f"{name}: {reason}")
-    raise SandboxError(f"no sandbox works here: {'; '.join(reasons)}")
+        reasons[name] = reason
+    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    raise SandboxError(f"no sandbox works here: {told}")

@@ -275,7 +275,8 @@ class Run:
         connection.execute(
             "CREATE VIEW episodes AS SELECT parse_filename(filename, true) AS file, "
             "* EXCLUDE (images, filename), len(turns) AS num_turns "
-            f"FROM read_parquet([{paths}], filename=true, hive_partitioning=false)"
+            f"FROM read_parquet([{paths}], filename=true, hive_partitioning=false, "
+            "union_by_name=true)"
         )
         connection.execute(
             'CREATE VIEW turns AS SELECT file, step, "group", member, task_id, status, '

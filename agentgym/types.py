@@ -70,6 +70,9 @@ class Outcome:
 
     score: float
     success: bool
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    """What else grading found, to keep with the episode: other scores by name, say, or what each
+    test did. It may be read by whoever reads the episode, so no secret belongs in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +210,8 @@ class Episode:
     token_advantages: tuple[tuple[float, ...], ...] | None = None
     """`[turn][token]`, parallel to the turns' `action_ids`, where the credit scheme tells tokens
     apart: then the loss uses these, and `advantages` are their means."""
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    """What grading found beside the score; see `Outcome.facts`."""
 
     @property
     def valid(self) -> bool:

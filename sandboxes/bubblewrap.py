@@ -12,12 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from agentgym.errors import AgentGymError, DeadlineError, SandboxError, UsageError
+from agentgym.errors import AgentGymError, SandboxError, UsageError
 from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits, Sandbox
-from agentgym.sandboxes import owners
+from agentgym.sandboxes import inside, owners
 from agentgym.sandboxes.cgroups import Cgroup, find_hierarchy
 from agentgym.sandboxes.holder import DIFF, RESTORE, SNAPSHOT, TOOLS, Holder, find_tool
 from agentgym.sandboxes.running import Program, Ran, run, word
@@ -28,12 +29,6 @@ NAMESPACES = (
     "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000",
     "--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv",
 )  # fmt: skip
-READ = '[ -f "$1" ] || { [ -e "$1" ] && exit 65; exit 64; }; exec head -c "$2" -- "$1"'
-WRITE = (
-    '[ ! -e "$1" ] || [ -f "$1" ] || exit 65; '  # a pipe in the file's place would wait for ever
-    'case "$1" in */*) [ -d "${1%/*}/" ] || mkdir -p -- "${1%/*}" || exit;; esac; exec cat > "$1"'
-)
-MISSING, NO_FILE = 64, 65
 JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit; shift; n=$((n-1)); done; '
 PROBE_S = 10.0
 
@@ -101,25 +96,16 @@ class Bubblewrap(Sandbox):
             argv = (b"/bin/bash", b"-c", word(command))
         except OSError as error:
             return ExecResult(exit_code=126, output=f"bash: {error.strerror}\n")
-        return self._run(argv, timeout_s=timeout_s, keep_bytes=keep)[1]
+        return self._run(argv, keep, timeout_s=timeout_s)[1]
 
     def read(self, path: str, *, timeout_s: float) -> bytes:
         """See `Sandbox.read`. The path means what it means inside: no link leads out."""
-        limit = self._limits.read_bytes
-        argv = (b"/bin/sh", b"-c", READ.encode(), b"sh", word(path), str(limit + 1).encode())
-        ran, result = self._run(argv, timeout_s=timeout_s, keep_bytes=limit + 2)
-        if result.exit_code == MISSING:
-            raise FileNotFoundError(errno.ENOENT, "no such file in the sandbox", path)
-        self._refuse(path, result, timeout_s)
-        if len(ran.output) > limit:
-            raise OSError(errno.EFBIG, f"the file has more than {limit:,} bytes", path)
-        return ran.output
+        run = partial(self._run, timeout_s=timeout_s)
+        return inside.read(run, path, limit=self._limits.read_bytes)
 
     def write(self, path: str, data: bytes, *, timeout_s: float) -> None:
         """See `Sandbox.write`. The path means what it means inside: no link leads out."""
-        argv = (b"/bin/sh", b"-c", WRITE.encode(), b"sh", word(path))
-        _, result = self._run(argv, timeout_s=timeout_s, keep_bytes=1000, stdin=data)
-        self._refuse(path, result, timeout_s)
+        inside.write(partial(self._run, timeout_s=timeout_s), path, data)
 
     def snapshot(self, *, timeout_s: float) -> str:
         """See `Sandbox.snapshot`."""
@@ -164,7 +150,7 @@ class Bubblewrap(Sandbox):
         return self._holder
 
     def _run(
-        self, argv: tuple[bytes, ...], *, timeout_s: float, keep_bytes: int, stdin: bytes = b""
+        self, argv: tuple[bytes, ...], keep_bytes: int, stdin: bytes = b"", *, timeout_s: float
     ) -> tuple[Ran, ExecResult]:
         """Run a program inside, and make sure that nothing of it runs on."""
         holder, killed_before = self._live(), self._num_killed()
@@ -197,15 +183,6 @@ class Bubblewrap(Sandbox):
             return (*join, find_tool("prlimit"), *sizes, "--")
         each = (f"--as={self._limits.memory_bytes}", f"--nproc={self._limits.processes}")
         return (find_tool("prlimit"), *sizes, *each, "--")
-
-    def _refuse(self, path: str, result: ExecResult, timeout_s: float) -> None:
-        """Raise for a `read` or `write` that did not work."""
-        if result.killed == "deadline":
-            raise DeadlineError(f"'{path}' in the sandbox took longer than {timeout_s:g} s")
-        if result.exit_code == NO_FILE:
-            raise OSError(errno.EINVAL, "not a file", path)
-        if result.exit_code:
-            raise OSError(errno.EIO, " ".join(result.output.split())[:500], path)
 
 
 def _weaker_limits() -> str:

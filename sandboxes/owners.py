@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from agentgym.errors import SandboxError
+from agentgym.errors import SandboxError, UsageError
+from agentgym.registry import load
 from agentgym.sandboxes import cgroups
 
 LABEL = "owner.json"
@@ -36,6 +37,8 @@ class Owner:
     driver: str
     groups: tuple[str, ...] = ()
     """The control groups below which the sandbox may have one of its name."""
+    engine: str = ""
+    """The address of the Docker engine that may have a container of its name; "" is none."""
 
     @property
     def state(self) -> Literal["live", "orphaned", "unknown"]:
@@ -53,7 +56,10 @@ class Labelled:
     owner: Owner
 
     def remove(self) -> None:
-        """The folder, and what runs in the sandbox's groups."""
+        """The folder, and what runs in the sandbox."""
+        if self.owner.engine:
+            with suppress(UsageError):  # the package is gone; the container went with its program
+                load("agentgym.sandboxes.docker:remove_left")(self.folder.name, self.owner.engine)
         cgroups.remove(tuple(Path(group) / self.folder.name for group in self.owner.groups))
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -72,7 +78,7 @@ def root() -> Path:
     return folder
 
 
-def label(*, driver: str, run: str, groups: Iterable[Path] = ()) -> Labelled:
+def label(*, driver: str, run: str, groups: Iterable[Path] = (), engine: str = "") -> Labelled:
     """A new folder that says whose it is. A process's first one removes what is orphaned."""
     _sweep(os.getpid())
     pid = os.getpid()
@@ -84,6 +90,7 @@ def label(*, driver: str, run: str, groups: Iterable[Path] = ()) -> Labelled:
         run=run,
         driver=driver,
         groups=tuple(dict.fromkeys(map(str, groups))),
+        engine=engine,
     )
     folder = root() / f"agentgym-{uuid.uuid4().hex[:16]}"
     folder.mkdir(mode=0o700)

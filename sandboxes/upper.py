@@ -1,4 +1,4 @@
-"""The changes in an overlay's upper folder, read from a tar of it; nothing is extracted."""
+"""The changes in a workspace, read from a tar of it or of an overlay's upper folder."""
 
 from __future__ import annotations
 
@@ -15,27 +15,43 @@ OPAQUE = "SCHILY.xattr.user.overlay.opaque"
 """Set on a folder that hides the one below it."""
 
 
-def changes(archive: bytes, source: Path | None, *, max_bytes: int) -> tuple[Change, ...]:
-    """What the upper folder makes of the source, sorted by path.
+def changes(
+    archive: bytes, source: Path | None, *, max_bytes: int, is_whole: bool = False
+) -> tuple[Change, ...]:
+    """What the upper folder makes of the source, sorted by path. Nothing is extracted.
+
+    Args:
+        is_whole: the archive is of all the workspace; what is not in it is deleted.
 
     Raises:
         OSError: the files are larger than `max_bytes` together.
     """
     with tarfile.open(fileobj=io.BytesIO(archive), errors="surrogateescape") as tar:
         members = {each.name.removeprefix("./"): each for each in tar}
-        # A hard link is one more file for whoever applies the diff.
-        files = [_file(members, each) for each in members.values()]
-        if (total := sum(each.size for each in files)) > max_bytes:
-            raise OSError(errno.EFBIG, f"the diff has {total:,} bytes, more than {max_bytes:,}")
-        found = list(_hidden(members, source))
+        found = list(_hidden(members, source, is_whole=is_whole))
+        total = 0
         for path, member in members.items():
             below = _find(source, path)
             if _is_gone(below, member):
                 found.append(Change(path=path, kind="deleted"))
-            change = _change(tar, path, _file(members, member))
+            file = _file(members, member)  # a hard link is one more file for who applies the diff
+            if file.isreg() and not _has_size(below, file.size):
+                _check(total + file.size, max_bytes)  # before it is read
+            change = _change(tar, path, file)
             if change is not None and (below is None or read_entry(below, path) != change):
                 found.append(change)
+                total += file.size if file.isreg() else 0
+                _check(total, max_bytes)
     return tuple(sorted(found, key=lambda change: (change.path, change.kind != "deleted")))
+
+
+def _has_size(below: Path | None, size: int) -> bool:
+    return below is not None and below.is_file() and below.lstat().st_size == size
+
+
+def _check(total: int, most: int) -> None:
+    if total > most:
+        raise OSError(errno.EFBIG, f"the diff has {total:,} bytes, more than {most:,}")
 
 
 def read_entry(entry: Path, path: str) -> Change | None:
@@ -48,9 +64,15 @@ def read_entry(entry: Path, path: str) -> Change | None:
     return Change(path=path, kind="file", data=entry.read_bytes(), executable=is_executable)
 
 
-def _hidden(members: dict[str, tarfile.TarInfo], source: Path | None) -> Iterator[Change]:
+def _hidden(
+    members: dict[str, tarfile.TarInfo], source: Path | None, *, is_whole: bool
+) -> Iterator[Change]:
     """The source's entries that disappear because the folder around them was made anew."""
-    anew: set[str] = set()
+    anew = {""} if is_whole else set()
+    if is_whole and source is not None:
+        for name in os.listdir(source):
+            if name not in members:
+                yield Change(path=name, kind="deleted")
     for path in sorted(members):
         member = members[path]
         if not member.isdir() or path == ".":

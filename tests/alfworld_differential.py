@@ -28,7 +28,7 @@ from agentgym.envs.alfworld.experts import Planner
 from agentgym.envs.alfworld.house import Goal, House
 from agentgym.envs.alfworld.pddl import write_game
 from agentgym.envs.alfworld.tasks import make_task
-from agentgym.envs.alfworld.textworld import TextWorldEngine, TextWorldGame, memoise_parser
+from agentgym.envs.alfworld.textworld import TextWorldEngine, TextWorldGame, quicken_engine
 from agentgym.types import Task
 
 ENOUGH = 20
@@ -182,7 +182,7 @@ class Walk:
 
 def compare(*, games: int, commands: int) -> Comparison:
     """Play that many games, every other one with an expert, and report."""
-    memoise_parser()
+    quicken_engine()
     engine, found = TextWorldEngine(), Comparison()
     for number in range(games):
         expert = number % 2 == 0

@@ -81,4 +81,5 @@ def any_episode(draw: st.DrawFn) -> Episode:
         error=draw(st.none() | ERRORS),
         advantages=draw(st.none() | st.lists(NUMBERS, min_size=size, max_size=size).map(tuple)),
         token_advantages=draw(st.none() | per_token),
+        facts=draw(st.dictionaries(TEXTS, NUMBERS | TEXTS | st.lists(TEXTS, max_size=2))),
     )

@@ -110,6 +110,10 @@ def test_a_broken_observation_is_named(field: str, value: Any, said: str) -> Non
         (Outcome(score=math.nan, success=True), "outcome: score must be a finite number, not nan"),
         (Outcome(score="1", success=True), "outcome: score must be a finite number, not str"),  # type: ignore[arg-type]
         (Outcome(score=1, success=1), "outcome: success must be bool, not int"),  # type: ignore[arg-type]
+        (
+            Outcome(score=1, success=True, facts={"a": {1}}),  # type: ignore[dict-item]
+            "outcome: facts must be what JSON can hold: .* set",
+        ),
         (ZeroDivisionError("by zero"), "outcome: ZeroDivisionError: by zero"),
         (SandboxError("gone"), "outcome: SandboxError: gone"),
         (ScoreError("the tests did not run"), "the tests did not run"),

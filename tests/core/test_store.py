@@ -72,6 +72,20 @@ def test_files_of_before_there_were_other_samplers_are_read(tmp_path: Path) -> N
     assert store.read_episodes(path) == (expected,)
 
 
+def test_files_of_before_there_were_facts_are_read_and_queried_beside_others(
+    tmp_path: Path,
+) -> None:
+    old, new = numbered(0, 0, 0), replace(numbered(1, 0, 0), facts={"resolved": 1.0})
+    folder = tmp_path / "episodes"
+    store.write_episodes(folder / "step-000001.parquet", [new])
+    rows, place = [to_row(old)], schema().get_field_index("facts")
+    del rows[0]["facts"]
+    store.write_parquet(folder / "step-000000.parquet", rows, schema().remove(place))
+    assert store.read_episodes(folder / "step-000000.parquet") == (old,)
+    query = "SELECT facts FROM episodes ORDER BY step"
+    assert store.open(tmp_path).connect().sql(query).fetchall() == [(None,), ('{"resolved": 1.0}',)]
+
+
 def test_lone_surrogates_become_question_marks_wherever_they_stand(tmp_path: Path) -> None:
     odd = "a\ud800b"
     seen = Observation(text=odd, choices=(odd,), key=odd, state=odd)

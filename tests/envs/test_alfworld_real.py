@@ -132,12 +132,12 @@ def test_any_string_is_a_legal_action(env: TextWorldALFWorld) -> None:
     assert {observation.text for observation in seen[1:]} == {"Nothing happens."}
 
 
-AS_INSTALLED_AND_MEMOISED = """
+AS_INSTALLED_AND_QUICKENED = """
 import json, sys
 from agentgym.envs.alfworld.env import REAL_ENV_ID
 from agentgym.envs.alfworld.house import Goal, House
 from agentgym.envs.alfworld.pddl import write_game
-from agentgym.envs.alfworld.textworld import TextWorldEngine, TextWorldGame, memoise_parser
+from agentgym.envs.alfworld.textworld import TextWorldEngine, TextWorldGame, quicken_engine
 task, commands = json.loads(sys.argv[1])
 game = write_game(House.from_json(task["house"]), Goal.from_json(task["goal"]))
 
@@ -146,15 +146,15 @@ def play():
     return [played.intro] + [(played.step(c), played.admissible, played.won) for c in commands]
 
 as_installed = play()
-memoise_parser()
+quicken_engine()
 assert play() == as_installed
 print(as_installed[-1][2])
 """
 
 
-def test_memoising_the_parser_changes_no_answer() -> None:
+def test_quickening_the_engine_changes_no_answer() -> None:
     arguments = json.dumps([TASK.public, [*WIN[:2], "look", "help", "fly", *WIN[2:]]])
-    command = [sys.executable, "-c", AS_INSTALLED_AND_MEMOISED, arguments]
+    command = [sys.executable, "-c", AS_INSTALLED_AND_QUICKENED, arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
 

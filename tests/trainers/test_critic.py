@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 import torch
 from small_runs import ALONE, small_recipe, small_trainer
 
-from agentgym import registry, store
-from agentgym.trainers import train
+from agentgym import registry
 from agentgym.trainers.build import make_critic, make_optimizer
 from agentgym.trainers.config import channels
 from agentgym.trainers.critic import Critic, add_gradients, fill_values
@@ -196,37 +194,3 @@ def test_the_critic_learns_to_tell_what_will_come(corridor_model: Path) -> None:
 def test_schemes_without_values_keep_no_critic(corridor_model: Path) -> None:
     recipe = small_recipe(corridor_model)
     assert make_critic(recipe, Policy.load(corridor_model, device="cpu")) is None
-
-
-@pytest.mark.slow
-def test_a_run_in_two_processes_whitens_over_both_and_resumes_to_the_bit(
-    corridor_model: Path, tmp_path: Path
-) -> None:
-    recipe = small_recipe(
-        corridor_model,
-        processes=2,
-        credit={"name": "gae_token"},
-        train={"steps": 2, "tasks_per_step": 2, "checkpoint_every": 1},
-        eval={"tasks": 2},
-    )
-    folder = train(recipe, out=tmp_path / "run").folder
-    run = store.open(folder)
-    scheme = registry.credits.make("gae_token")
-    for name in ("step-000000", "step-000001"):
-        groups = run.groups(name)
-        # Credit of the whole stored step, in one process: to the last bit what the loss saw.
-        assert assign(groups, scheme(combine(groups, {}))) == groups
-    again = shutil.copytree(folder, tmp_path / "again")
-    shutil.rmtree(again / "checkpoints" / "step-000002")
-    for report in again.glob("report.*"):
-        report.unlink()
-    train(recipe, out=again, resume=True)
-    last = Path("checkpoints") / "step-000002"
-    weights, after = (
-        torch.load(each / last / "critic.pt", weights_only=True) for each in (folder, again)
-    )
-    assert all(torch.equal(weights[name], after[name]) for name in weights)
-    assert float(weights["outer.weight"].abs().max()) > 0
-    assert store.open(again).groups("step-000001")[0].episodes[0].token_advantages == (
-        run.groups("step-000001")[0].episodes[0].token_advantages
-    )

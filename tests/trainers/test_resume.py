@@ -19,9 +19,11 @@ import pytest
 import torch
 from small_runs import small_recipe
 
-from agentgym import store
+from agentgym import registry, store
 from agentgym.store import digest_of
 from agentgym.trainers import checkpoint, config
+from agentgym.trainers.pack import assign
+from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Episode
 
 TESTS = Path(__file__).parents[1]
@@ -70,8 +72,10 @@ def content(folder: Path) -> dict[str, Any]:
     run = store.open(folder)
     newest = folder / "checkpoints" / LAST
     state = torch.load(newest / "optimizer.pt", weights_only=True)["state"]
+    critic = newest / "critic.pt"
     return {
         "weights": digest_of(newest / "model.safetensors"),
+        "critic": digest_of(critic) if critic.exists() else None,
         "moments": {
             (index, name): tensor.tolist()
             for index, values in state.items()
@@ -245,15 +249,18 @@ def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> No
 
 
 @pytest.mark.slow
-def test_two_processes_repeat_resume_and_leave_nobody_behind(
-    recipe_file: Path, tmp_path: Path
+def test_two_processes_whiten_over_both_repeat_resume_and_leave_nobody_behind(
+    corridor_model: Path, tmp_path: Path
 ) -> None:
-    """One run unbroken, and one killed in its fourth step and resumed."""
+    """One run with a critic unbroken, and one killed in its fourth step and resumed."""
+    recipe = tmp_path / "recipe.yaml"
+    settings = {**SETTINGS, "credit": {"name": "gae_token"}}
+    recipe.write_text(config.dump(small_recipe(corridor_model, **settings)))
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
-    first = two_processes(recipe_file, unbroken)
+    first = two_processes(recipe, unbroken)
     said, _ = first.communicate(timeout=300)
     assert first.returncode == 0, said
-    second = two_processes(recipe_file, killed)
+    second = two_processes(recipe, killed)
     wait_for_step(second, killed, 2)
     followers = psutil.Process(second.pid).children(recursive=True)
     assert followers
@@ -261,10 +268,17 @@ def test_two_processes_repeat_resume_and_leave_nobody_behind(
     second.communicate()
     _, alive = psutil.wait_procs(followers, timeout=60)
     assert alive == []
-    third = two_processes(recipe_file, killed, "--resume")
+    third = two_processes(recipe, killed, "--resume")
     said, _ = third.communicate(timeout=300)
     assert third.returncode == 0, said
     assert "resuming at step 2" in said
     found, expected = content(killed), content(unbroken)
     for part, value in expected.items():
         assert found[part] == value, part
+    scheme, run = registry.credits.make("gae_token"), store.open(unbroken)
+    for step in range(5):
+        groups = run.groups(f"step-{step:06}")
+        # Credit of the whole stored step, in one process: to the last bit what the loss saw.
+        assert assign(groups, scheme(combine(groups, {}))) == groups
+    weights = torch.load(unbroken / "checkpoints" / LAST / "critic.pt", weights_only=True)
+    assert float(weights["outer.weight"].abs().max()) > 0

@@ -108,8 +108,6 @@ def test_metrics_have_a_row_a_step_and_the_report_is_their_sum(finished: RunResu
     for row in steps:
         spent = {name: row[f"seconds/{name}"] for name in (*PHASES, "save")}
         assert all(seconds >= 0 for seconds in spent.values())
-        # Corridor's steps take microseconds; here they are as much as all other small things.
-        assert spent["other"] <= 0.1 * sum(spent.values())
         assert min(spent[name] for name in ("decode", "environment", "backward", "save")) > 0
         assert 0 < row["speed/turns_per_s"] <= row["speed/tokens_per_s"]
         assert row["memory/peak_rss_gb"] > 0.1

@@ -1,0 +1,1 @@
+"""GUI: real pages in a real browser."""

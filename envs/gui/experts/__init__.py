@@ -1,0 +1,1 @@
+"""Players of MiniWoB's tasks, by rules over what an observation says."""

@@ -1,0 +1,91 @@
+"""MiniWoB's pages, from the package `miniwob`: seeds, instructions and rewards by their protocol.
+
+Source: MiniWoB++ (arXiv:1802.08802). Deviations: time stands still between turns and a second of
+it passes in each, so the pages' own limit of ten seconds is off, and the reward is the one before
+it decays with time.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import mimetypes
+from functools import cache
+from pathlib import Path
+
+from agentgym.browser import Answer, Asked, Tab
+from agentgym.envs.gui.sites import Frame, Verdict
+from agentgym.errors import UsageError
+from agentgym.types import Task
+
+ORIGIN = "http://miniwob.test"
+AROUND = "#query, #reward-display, #click-canvas, #sync-task-cover"
+"""What is no part of a task's page: the instruction, which is told apart, and the frame."""
+MAX_MS = 2_000_000_000
+"""Browsers take no longer delay."""
+BEGIN = f"""seed => {{
+    Math.seedrandom(seed);
+    core.EPISODE_MAX_TIME = {MAX_MS};
+    __agentgym.reset({AROUND!r});
+    core.startEpisodeReal();
+    if (document.activeElement) document.activeElement.blur();
+    const told = core.getUtterance();
+    return typeof told === "string" ? told : told.utterance;
+}}"""
+JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
+STICKY = frozenset(
+    {"book-flight", "book-flight-nodelay", "drag-cube", "drag-items-grid", "drag-sort-numbers"}
+)
+"""Pages that remember the episode before, so that each begins with loading them anew."""
+
+
+@cache
+def folder() -> Path:
+    """Where the package keeps its pages.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    spec = importlib.util.find_spec("miniwob")  # importing it would ask for Selenium
+    if spec is None or spec.origin is None:
+        raise UsageError("MiniWoB's pages are not there: install the extra gui")
+    return Path(spec.origin).parent / "html"
+
+
+def serve(asked: Asked) -> Answer:
+    """A file of the package."""
+    return serve_file(folder(), asked)
+
+
+def serve_file(root: Path, asked: Asked) -> Answer:
+    """A file below a folder, and nothing else."""
+    path = (root / asked.path.partition("?")[0].lstrip("/")).resolve()
+    if asked.method != "GET" or not path.is_relative_to(root.resolve()) or not path.is_file():
+        return Answer(status=404, body=b"no such page")
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return Answer(body=path.read_bytes(), media_type=kind)
+
+
+class MiniWoB:
+    """One of MiniWoB's tasks at a time."""
+
+    frame = Frame(sites={ORIGIN: serve}, width=160, height=210, scale=2, tick_ms=1000)
+
+    def __init__(self) -> None:
+        self._loaded: tuple[Tab, str] | None = None
+
+    def begin(self, tab: Tab, task: Task) -> str:
+        """See `Place.begin`."""
+        folder()  # says what to install
+        page = str(task.public["type"])
+        if self._loaded != (tab, page) or page in STICKY:
+            self._loaded = None
+            tab.open(f"{ORIGIN}/miniwob/{page}.html")
+            self._loaded = (tab, page)
+        return str(tab.call(BEGIN, str(task.seed)))
+
+    def judge(self, tab: Tab) -> Verdict:
+        """See `Place.judge`; success is a reward above 0."""
+        reward = tab.call(JUDGE)
+        if reward is None:
+            return Verdict(reward=0.0, over=False, success=False)
+        return Verdict(reward=float(reward), over=True, success=reward > 0)

@@ -1,0 +1,1 @@
+"""SWE: mend a package in a sandbox; paid by tests that the agent never sees."""

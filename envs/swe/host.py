@@ -1,0 +1,66 @@
+"""The host as its sandboxes show it: which driver, and where Python is in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import agentgym
+from agentgym.errors import SandboxError
+from agentgym.registry import sandboxes
+from agentgym.sandbox import Limits, Sandbox, choose
+
+RUN = "agentgym/SWE-v0"
+SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+@cache
+def chosen_driver() -> str:
+    """The first driver that works here; probed once."""
+    return choose()
+
+
+def open_sandbox(
+    driver: str | None, source: Path, *, limits: Limits, mounts: Sequence[Path] = ()
+) -> Sandbox:
+    """A sandbox in which `python3` is the Python that runs this.
+
+    Args:
+        driver: its name; None is the first one that holds code in and works here.
+        mounts: more folders of the host to show, read-only.
+
+    Raises:
+        SandboxError: no driver works, or it would show what must be hidden.
+    """
+    name = driver or chosen_driver()
+    base = Path(sys.base_prefix)
+    path = ":".join((f"{base}/bin", *SYSTEM))
+    config: dict[str, Any] = {"environment": {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}}
+    if name == "bubblewrap":
+        shown = [*mounts, *([] if base.is_relative_to("/usr") else [base])]
+        refuse_to_show(ours(), [Path("/usr"), *shown])
+        config["mounts"] = shown
+    found: Sandbox = sandboxes.make(name, source=source, limits=limits, run=RUN, **config)
+    return found
+
+
+def ours() -> Path:
+    """Where this package lies, with the hidden tests in it."""
+    return Path(agentgym.__file__).resolve().parents[1]
+
+
+def refuse_to_show(hidden: Path, shown: Sequence[Path]) -> None:
+    """Refuse a sandbox that shows a folder with what must be hidden.
+
+    Raises:
+        SandboxError: one does.
+    """
+    for folder in shown:
+        if hidden.is_relative_to(folder.resolve()):
+            raise SandboxError(
+                f"agentgym is installed in {hidden}, which the sandbox would show to the agent, "
+                "with the hidden tests in it; install it in a virtual environment elsewhere"
+            )

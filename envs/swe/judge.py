@@ -1,0 +1,146 @@
+"""The judge: applies a patch to a pristine copy and runs the hidden tests where no agent was."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from agentgym.envs.swe.problem import Problem
+from agentgym.envs.swe.trees import write_tree
+from agentgym.errors import SandboxError
+from agentgym.sandbox import Change, Sandbox
+from agentgym.types import Json
+
+RUNNER = Path(__file__).parent / "runners" / "by_unittest.py"
+FOLDER = ".judge"
+PASSED = "passed"
+NO_REPORT = "no report"
+CHANGED = "the patch changed what judges it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """What the tests say of a patch."""
+
+    tests: Mapping[str, str]
+    """What each test that was seen did; empty where the run cannot be believed."""
+    flaw: str | None
+    """Why the run cannot be believed; None where it can."""
+    fail_to_pass: tuple[str, ...]
+    pass_to_pass: tuple[str, ...]
+
+    @property
+    def resolved(self) -> bool:
+        """Whether every required test was seen and passed."""
+        return self.fraction == 1.0
+
+    @property
+    def fraction(self) -> float:
+        """The share of mended tests times that of those still sound: 0 without a change."""
+        return self._share(self.fail_to_pass) * self._share(self.pass_to_pass)
+
+    def _share(self, names: Sequence[str]) -> float:
+        passed = sum(self.tests.get(name) == PASSED for name in names)
+        return passed / len(names) if names else 1.0
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """Scores by name, and the result of each test that matters."""
+        said = {name: self.tests.get(name, "missing") for name in self.pass_to_pass}
+        return {
+            "resolved": float(self.resolved),
+            "fraction": self.fraction,
+            "flaw": self.flaw,
+            "fail_to_pass": {name: self.tests.get(name, "missing") for name in self.fail_to_pass},
+            "still_passed": sum(word == PASSED for word in said.values()),
+            "broken": {name: word for name, word in said.items() if word != PASSED},
+        }
+
+
+def grade(
+    problem: Problem,
+    changes: Sequence[Change] | None,
+    *,
+    sandbox: Callable[[Path], Sandbox],
+    timeout_s: float,
+) -> Grade:
+    """Run all tests of a problem on a patched pristine copy, in a sandbox of its own.
+
+    Args:
+        changes: the patch; None where it is too large to be one.
+        sandbox: makes one from a folder.
+
+    Raises:
+        SandboxError: the sandbox failed, or the tests run on no copy at all.
+    """
+    report = None
+    if changes is not None:
+        files = patched(problem, changes)
+        report = run_tests(problem, files, sandbox=sandbox, timeout_s=timeout_s)
+    flaw = None
+    if report is None:
+        # Ours or the patch's? Without the patch the tests must run, or they say nothing of it.
+        if run_tests(problem, problem.files, sandbox=sandbox, timeout_s=timeout_s) is None:
+            raise SandboxError("the tests run neither with the patch nor without it")
+        flaw = NO_REPORT
+    elif report["changed"]:
+        flaw = CHANGED
+    return Grade(
+        tests={} if flaw or report is None else report["tests"],
+        flaw=flaw,
+        fail_to_pass=problem.fail_to_pass,
+        pass_to_pass=problem.pass_to_pass,
+    )
+
+
+def patched(problem: Problem, changes: Sequence[Change]) -> dict[str, bytes]:
+    """The pristine files with the part of a patch that counts."""
+    files = dict(problem.files)
+    for change in changes:
+        if change.kind == "deleted":
+            below = [path for path in files if f"{path}/".startswith(f"{change.path}/")]
+            for path in filter(problem.counts, below):
+                del files[path]
+        elif change.kind == "file" and problem.counts(change.path) and _fits(change.path, files):
+            files[change.path] = change.data
+    return files
+
+
+def _fits(path: str, files: Mapping[str, bytes]) -> bool:
+    """Whether no folder stands in a file's place, and no file in that of a folder above it."""
+    above = map(str, PurePosixPath(path).parents)
+    below = any(each.startswith(f"{path}/") for each in files)
+    return not below and not any(each in files for each in above)
+
+
+def run_tests(
+    problem: Problem,
+    files: Mapping[str, bytes],
+    *,
+    sandbox: Callable[[Path], Sandbox],
+    timeout_s: float,
+) -> dict[str, Any] | None:
+    """The runner's report on these files with the hidden tests; None where there is none."""
+    nonce = secrets.token_hex(16)
+    report = f"{FOLDER}/{nonce}"
+    tests = (*problem.fail_to_pass, *problem.pass_to_pass)
+    modules = sorted({name.rsplit(".", 2)[0] for name in tests})
+    order = {"nonce": nonce, "report": report, "modules": modules}
+    with TemporaryDirectory(prefix="agentgym-swe-") as scratch:
+        folder = Path(scratch)
+        write_tree(folder, {**files, **problem.hidden})
+        added = {"run.py": RUNNER.read_bytes(), "order.json": json.dumps(order).encode()}
+        write_tree(folder, {f"{FOLDER}/{name}": data for name, data in added.items()})
+        with sandbox(folder) as box:
+            box.exec(f"python3 -I -S -B {FOLDER}/run.py {FOLDER}/order.json", timeout_s=timeout_s)
+            try:
+                found = json.loads(box.read(report, timeout_s=timeout_s))
+            except (OSError, ValueError, RecursionError):
+                return None
+    sound = isinstance(found, dict) and found.get("nonce") == nonce
+    return found if sound else None

@@ -1,0 +1,1 @@
+"""Programs that run tests inside a sandbox and report each; they import nothing of ours."""

@@ -1,0 +1,114 @@
+"""Images for containers, made without a registry: of this machine, or of a root file system."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import tarfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from docker.errors import ImageNotFound
+
+from agentgym.errors import SandboxError, UsageError
+from agentgym.sandboxes.daemon import Daemon
+
+HOST_LINKS = ("bin", "lib", "lib32", "lib64")
+HOST_SHOWN = ("/usr", "/etc/alternatives", "/etc/ld.so.cache")
+HOST_FILES = {
+    "etc/passwd": "agent:x:1000:1000::/tmp:/bin/bash\n",
+    "etc/group": "agent:x:1000:\n",
+    "etc/ld.so.cache": "",
+}
+
+
+def host_root() -> tuple[str, bytes, list[str]]:
+    """A root file system that shows this machine's programs: name, archive, folders to show."""
+    shown = [each for each in HOST_SHOWN if Path(each).exists()]
+    folders, links = ["usr", "etc", "etc/alternatives", "proc", "dev", "sys", "sbin", "tmp"], {}
+    for name in HOST_LINKS:
+        if (host := Path("/", name)).is_symlink():
+            links[name] = str(host.readlink())
+        elif host.is_dir():
+            folders.append(name)
+            shown.append(str(host))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name in folders:
+            entry = _entry(name, tarfile.DIRTYPE)
+            tar.addfile(entry)
+        for name, target in links.items():
+            entry = _entry(name, tarfile.SYMTYPE)
+            entry.linkname = target
+            tar.addfile(entry)
+        for name, text in HOST_FILES.items():
+            entry = _entry(name, tarfile.REGTYPE)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    archive = packed.getvalue()
+    return f"agentgym-host:{hashlib.sha256(archive).hexdigest()[:12]}", archive, shown
+
+
+def _entry(name: str, kind: bytes) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode = kind, 0o755
+    return entry
+
+
+def ensure_host_image(daemon: Daemon, until: float) -> tuple[str, list[str]]:
+    """An image that shows this machine's programs: its name, and the folders to show in it."""
+    name, archive, shown = host_root()
+    with daemon.calls(until, what=f"cannot make the image {name}") as api:
+        try:
+            api.inspect_image(name)
+        except ImageNotFound:
+            _import(api, name, archive)
+    return name, shown
+
+
+def import_root(
+    root: Path, name: str, *, address: str | None = None, timeout_s: float = 600.0
+) -> None:
+    """Make an image of a root file system, such as `debootstrap` writes.
+
+    Args:
+        name: as `repository:tag`; an image that had it is there no more under it.
+    """
+    if not root.is_dir():
+        raise UsageError(f"a root file system must be a folder: {root}")
+    until = time.monotonic() + timeout_s
+    command = ["tar", "--create", "--numeric-owner", "-C", str(root), "."]
+    with closing(Daemon(address)) as daemon:
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as packing:
+            with daemon.calls(until, what=f"cannot make the image {name}") as api:
+                _import(api, name, packing.stdout)
+        if packing.returncode:
+            raise SandboxError(f"tar cannot read all of {root}: exit code {packing.returncode}")
+
+
+def _import(api: Any, name: str, archive: Any) -> None:
+    repository, _, tag = name.rpartition(":")
+    api.import_image_from_data(archive, repository=repository, tag=tag)
+
+
+def copy_out(
+    image: str, path: str, target: Path, *, address: str | None = None, timeout_s: float = 600.0
+) -> None:
+    """Copy a folder of an image to an empty one here, to be a sandbox's `source`."""
+    until = time.monotonic() + timeout_s
+    unpack = ["tar", "--extract", "--no-same-owner", "-C", str(target)]
+    with closing(Daemon(address)) as daemon, daemon.calls(until, what=f"no {path}") as api:
+        made = api.create_container_from_config({"Image": image, "Cmd": ["none"]}, None)["Id"]
+        try:
+            pieces, _ = api.get_archive(made, f"{path}/.")
+            with subprocess.Popen(unpack, stdin=subprocess.PIPE) as unpacking:
+                assert unpacking.stdin is not None
+                for piece in pieces:
+                    unpacking.stdin.write(piece)
+        finally:
+            api.remove_container(made, force=True)
+    if unpacking.returncode:
+        raise SandboxError(f"tar cannot unpack {path} of {image}: exit {unpacking.returncode}")

@@ -1,0 +1,219 @@
+"""The GUI environment: what it shows, what it takes, and MiniWoB's protocol."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentgym.envs.gui import miniwob
+from agentgym.envs.gui.env import GUI
+from agentgym.envs.gui.experts.book import EXPERTS
+from agentgym.envs.gui.experts.reading import Scene
+from agentgym.envs.gui.prompt import Command, Point, read_action
+from agentgym.envs.gui.tasks import FEW, KINDS
+from agentgym.errors import UsageError
+from agentgym.sandboxes.browser import find_chromium
+from agentgym.types import Task
+
+
+def task(kind: str, seed: int = 0) -> Task:
+    """One of MiniWoB's."""
+    public = {"site": "miniwob", "type": kind}
+    return Task(id=f"{kind}-{seed}", split="mine", seed=seed, public=public)
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[GUI]:
+    try:
+        miniwob.folder(), find_chromium()
+    except UsageError as error:
+        pytest.skip(str(error))
+    found = GUI(image=True)
+    yield found
+    found.close()
+
+
+def begin(env: GUI, kind: str, seed: int = 0) -> str:
+    """What the task shows first."""
+    return env.reset(options={"task": task(kind, seed)})[0].text
+
+
+def act(env: GUI, action: str) -> str:
+    """What it shows next."""
+    return env.step(action)[0].text
+
+
+def test_the_kinds_are_the_packages_pages() -> None:
+    try:
+        pages = {path.stem for path in (miniwob.folder() / "miniwob").glob("*.html")}
+    except UsageError as error:
+        pytest.skip(str(error))
+    assert set(KINDS) == pages
+    assert len(KINDS) == len(set(KINDS)) == 130
+
+
+@pytest.mark.browser
+def test_a_page_is_text_with_numbers(env: GUI) -> None:
+    told = 'Task: Enter "Tora" into the text field and press Submit.'
+    assert begin(env, "enter-text") == f'{told}\n\n[1] textbox [2] button "Submit"'
+    assert act(env, "<think>so</think>type[1, Tora]").endswith(
+        'Focus: [1]\n\n[1] textbox = "Tora" [2] button "Submit"'
+    )
+    observation, reward, terminated, truncated, _ = env.step("click[2]")
+    assert (reward, terminated, truncated) == (1.0, True, False)
+    assert observation.text.endswith("The task is over.")
+    assert env.outcome().success
+    with pytest.raises(UsageError, match="call reset"):
+        env.step("back")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", FEW)
+def test_the_same_seed_is_the_same_task_and_another_is_not(env: GUI, kind: str) -> None:
+    first = begin(env, kind, 3)
+    act(env, env.expert_action())
+    others = {begin(env, kind, seed) for seed in (4, 5, 6)}
+    assert begin(env, kind, 3) == first
+    assert others - {first} or kind == "focus-text"
+
+
+@pytest.mark.browser
+def test_an_element_keeps_its_number_while_it_is_there(env: GUI) -> None:
+    begin(env, "click-tab-2", 1)
+    before = {line for line in env._shown.split("\n") if "Tab #" in line}
+    assert len(before) == 3
+    for name in ("Tab #2", "Tab #3", "Tab #1"):
+        found = Scene(text=env._shown, did=()).find(name)
+        assert found is not None
+        act(env, f"click[{found.number}]")
+        assert before <= set(env._shown.split("\n"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("action", "note", "invalid"),
+    [
+        ("", "that was no action", "no_action"),
+        ("look around", "that was no action", "no_action"),
+        ("click[1", "that was no action", "no_action"),
+        ("click[99]", "there is no [99]", "not_admissible"),
+        ("drag[1, 99]", "there is no [99]", "not_admissible"),
+        ("type[6, word]", "[6] takes no text", None),
+        ("select[1, word]", "[1] is no combobox", None),
+        ("scroll[down]", "nothing scrolls down", None),
+        ("back", "there is no page before", None),
+    ],
+)
+def test_what_does_not_work_is_told(env: GUI, action: str, note: str, invalid: str | None) -> None:
+    begin(env, "click-checkboxes")
+    assert env.parse(action).invalid == invalid
+    observation, reward, terminated, _, _ = env.step(action)
+    assert f"Note: {note}" in observation.text.split("\n")
+    assert (reward, terminated) == (0.0, False)
+
+
+@pytest.mark.browser
+def test_the_page_does_not_end_the_episode_by_its_clock(env: GUI) -> None:
+    begin(env, "button-delay", 0)
+    for _ in range(12):  # its own limit is ten seconds
+        _, _, terminated, _, _ = env.step("press[a]")
+        assert not terminated
+    assert begin(env, "button-delay", 0) == begin(env, "button-delay", 0)
+    actions = ["click[1]", "press[a]", "press[a]", "click[2]"]
+    assert [env.step(action)[1] for action in actions] == [0.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.browser
+def test_done_ends_a_task_without_its_reward(env: GUI) -> None:
+    begin(env, "click-test")
+    assert env.step("done")[1:4] == (0.0, True, False)
+    assert not env.outcome().success
+
+
+@pytest.mark.browser
+def test_the_picture_is_of_the_window(env: GUI) -> None:
+    observation, _ = env.reset(options={"task": task("click-button")})
+    assert observation.image is not None
+    assert observation.image[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack("!2I", observation.image[16:24]) == (320, 420)
+    assert len(observation.image) < 100_000
+    assert "agentgym-marks" not in env.tab.call("() => document.documentElement.outerHTML")
+
+
+@pytest.mark.browser
+def test_a_browser_that_fails_is_replaced_and_the_episode_goes_on(env: GUI) -> None:
+    begin(env, "click-checkboxes", 0)
+    shown = act(env, env.expert_action())
+    env.tab.close()
+    assert act(env, "press[Shift+Tab]").partition("\n\n")[2] == shown.partition("\n\n")[2]
+    while not env.step(env.expert_action())[2]:
+        pass
+    assert env.outcome().success
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", sorted(EXPERTS)[::6])
+def test_a_sample_of_the_experts_solves_its_tasks(env: GUI, kind: str) -> None:
+    """All of them, over twenty seeds, are in the benchmark `gui`."""
+    solved = 0
+    for seed in (100, 101):
+        begin(env, kind, seed)
+        for _ in range(30):
+            if env.step(env.expert_action())[2]:
+                break
+        solved += env.outcome().success
+    assert solved >= 1
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=40))
+def test_every_text_is_read_or_refused(text: str) -> None:
+    for written in (text, f"type[1, {text}]", f"drag[{text}]", f"press[{text}]"):
+        command = read_action(written)
+        if command is not None:
+            assert read_action(str(command)) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("click[12]", Command(kind="click", target=12)),
+        ("click[[12]]", Command(kind="click", target=12)),
+        ("type[3, a, [b]]", Command(kind="type", target=3, text="a, [b]")),
+        ("type[3, ]", Command(kind="type", target=3)),
+        ("select[3, x]", Command(kind="select", target=3, text="x")),
+        ("press[Control+Shift+a]", Command(kind="press", text="Control+Shift+a")),
+        ("scroll[up]", Command(kind="scroll", text="up")),
+        ("scroll[4, left]", Command(kind="scroll", target=4, text="left")),
+        ("drag[4, 5]", Command(kind="drag", target=4, to=5)),
+        ("drag[4, 8 9]", Command(kind="drag", target=4, to=Point(x=8, y=9))),
+        ("drag[1, 2, 3, 4]", Command(kind="drag", target=Point(x=1, y=2), to=Point(x=3, y=4))),
+        ("click_at[8.5, 9]", Command(kind="click_at", target=Point(x=8.5, y=9))),
+        ("back", Command(kind="back")),
+        ("<action>done</action>", Command(kind="done")),
+        ("press[Meta+w]", None),
+        ("press[F5]", None),
+        ("press[]", None),
+        ("scroll[sideways]", None),
+        ("type[3]", None),
+        ("type[3, " + "x" * 2001 + "]", None),
+        ("back[2]", None),
+        ("click[1] click[2]", None),
+    ],
+)
+def test_the_grammar_of_actions(text: str, command: Command | None) -> None:
+    assert read_action(text) == command
+
+
+def test_the_panels_are_these() -> None:
+    sizes = {split: len(GUI.panel(split)) for split in GUI.splits()}
+    assert sizes == {
+        "gen1/train": 1040,
+        "gen1/unseen": 260,
+        "gen1/few": 1200,
+        "gen1/few-unseen": 240,
+    }

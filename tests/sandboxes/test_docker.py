@@ -1,0 +1,126 @@
+"""Docker: images of one's own, whatever text, and containers that nobody closed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from docker_engine import containers
+from sandbox_drivers import WAIT_S, make, why_not
+
+from agentgym.errors import SandboxError, UsageError
+from agentgym.sandbox import Change
+from agentgym.sandboxes import owners
+
+PROGRAMS = ("bash", "sh", "cat", "chmod", "env", "find", "head", "id", "ls", "mkdir")
+IMAGE = "agentgym-tests:small"
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image of a few programs, with a folder of work in it."""
+    if (reason := why_not("docker")) is not None:
+        pytest.skip(reason)
+    from agentgym.sandboxes.images import import_root
+
+    root = tmp_path_factory.mktemp("root")
+    for folder in ("bin", "testbed", "tmp", "proc", "sys", "dev"):
+        (root / folder).mkdir()
+    (root / "testbed" / "given").write_text("in the image\n", encoding="utf-8")
+    for name in PROGRAMS:
+        program = shutil.which(name)
+        assert program is not None
+        shutil.copy(program, root / "bin" / name)
+        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+        for word in listed.stdout.split():
+            if word.startswith("/"):
+                target = root / word[1:]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(word, target)
+    import_root(root, IMAGE)
+    return IMAGE
+
+
+def test_an_image_is_made_of_a_root_file_system_and_its_work_is_copied_out(
+    image: str, tmp_path: Path
+) -> None:
+    from agentgym.sandboxes.images import copy_out
+
+    copy_out(image, "/testbed", tmp_path)
+    with make("docker", image=image, workspace="/testbed", source=tmp_path) as sandbox:
+        assert image in sandbox.isolation
+        result = sandbox.exec("cat given; pwd; id -u; echo x > new; ls /", timeout_s=WAIT_S)
+        assert result.output == "in the image\n/testbed\n1000\n" + "".join(
+            f"{name}\n"
+            for name in sorted(
+                ["bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "testbed", "tmp"]
+            )
+        )
+        new = Change(path="new", kind="file", data=b"x\n")
+        assert sandbox.diff(timeout_s=WAIT_S) == (new,)
+
+
+def test_an_image_that_is_not_there_is_named(tmp_path: Path) -> None:
+    make("docker").close()
+    with pytest.raises(SandboxError, match="the engine has no image agentgym-none:1"):
+        make("docker", image="agentgym-none:1")
+    with pytest.raises(UsageError, match="must be a folder"):
+        from agentgym.sandboxes.images import import_root
+
+        import_root(tmp_path / "missing", IMAGE)
+
+
+def test_a_command_may_hold_what_is_no_text() -> None:
+    with make("docker") as sandbox:
+        result = sandbox.exec("printf '%s' 'a\\\udcff\n' > x", timeout_s=WAIT_S)
+        assert result.exit_code == 0
+        assert sandbox.read("x", timeout_s=WAIT_S) == b"a\\\xff\n"
+        long = 50_000 * "\udcff"
+        assert "write it to a file" in sandbox.exec(long, timeout_s=WAIT_S).output
+
+
+OTHER = """
+import sys
+from agentgym.sandboxes.docker import Docker
+sandbox = Docker(run="other")
+print(sandbox._labelled.folder.name, flush=True)
+sandbox.exec("setsid sleep 600 & sleep 600", timeout_s=600)
+"""
+
+
+def test_a_container_ends_with_a_program_that_is_killed() -> None:
+    make("docker").close()
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        assert name in containers()
+        other.kill()
+    until = time.monotonic() + 20
+    while name in containers():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    (label,) = (each for each in owners.listed() if each.folder.name == name)
+    assert (label.owner.driver, label.owner.state) == ("docker", "orphaned")
+    assert label in owners.prune()
+    assert name not in {each.folder.name for each in owners.listed()}
+
+
+def test_prune_removes_a_container_that_was_left(tmp_path: Path) -> None:
+    """As where the engine did not notice its program's death."""
+    from agentgym.sandboxes.docker import remove_left
+
+    with make("docker") as sandbox:
+        (label,) = (each for each in owners.listed() if each.owner.pid == os.getpid())
+        remove_left(label.folder.name, f"unix://{tmp_path}/none")  # an engine that is gone
+        assert label.folder.name in containers()
+        label.remove()
+        assert label.folder.name not in containers()
+        with pytest.raises(SandboxError, match="lost"):
+            sandbox.exec("true", timeout_s=WAIT_S)
