@@ -139,7 +139,7 @@ def test_the_picture_is_of_the_window(env: GUI) -> None:
     observation, _ = env.reset(options={"task": task("click-button")})
     assert observation.image is not None
     assert observation.image[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack("!2I", observation.image[16:24]) == (320, 420)
+    assert struct.unpack("!2I", observation.image[16:24]) == (480, 480)
     assert len(observation.image) < 100_000
     assert "agentgym-marks" not in env.tab.call("() => document.documentElement.outerHTML")
 
