@@ -40,6 +40,7 @@ EXTRA_USES = {
     "bitsandbytes": "an optimizer in 8 bits on a GPU",
     "tantivy": "search over millions of passages",
     "viewer": "`agentgym view`, reading a run in the browser",
+    "swe": "SWE's tasks from real repositories, real1/...",
     "search-real": "Search's panels of real facts, real1/...",
     "alfworld": "ALFWorld in its original engine, and its published games",
     "dev": "tests and linters",

@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from agentgym.envs.swe.mined.build import built_rows
-from agentgym.envs.swe.mined.sdists import Repository, fetch, repositories
+from agentgym.envs.swe.mined.build import built_file, built_rows
+from agentgym.envs.swe.mined.sdists import Repository, repositories
 from agentgym.errors import UsageError
 from agentgym.panel import Panel
 from agentgym.types import Task
@@ -33,10 +33,17 @@ def task_hash(task: Task) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def built_tasks(repository: Repository) -> list[Task]:
+def built_tasks(repository: Repository) -> tuple[Task, ...]:
     """The tasks that were built of a repository, by id."""
+    file = built_file(repository)
+    return _read_tasks(repository, file.stat().st_mtime_ns) if file.is_file() else ()
+
+
+@lru_cache(maxsize=64)
+def _read_tasks(repository: Repository, _: int) -> tuple[Task, ...]:
+    """As `built_tasks`, once for each time at which the file was written."""
     rows: list[Any] = [row["task"] for row in built_rows(repository) if "task" in row]
-    return sorted((Task(**row) for row in rows), key=lambda task: task.id)
+    return tuple(sorted((Task(**row) for row in rows), key=lambda task: task.id))
 
 
 def built_hashes(repository: Repository) -> dict[str, str]:
@@ -62,7 +69,6 @@ def load_mined(split: str, env: str) -> Panel:
     for repository in repositories().values():
         if f"real1/{repository.split}" != split:
             continue
-        fetch(repository)
         built = {task.id: task for task in built_tasks(repository)}
         for task_id, expected in committed().items():
             if not task_id.startswith(f"{split}/{repository.id}/"):
