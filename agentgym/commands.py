@@ -39,6 +39,7 @@ EXTRA_USES = {
     "lora": "training an adapter in place of the weights",
     "bitsandbytes": "an optimizer in 8 bits on a GPU",
     "tantivy": "search over millions of passages",
+    "spacy": "nouns of WebShop's titles as its own code tells them",
     "viewer": "`agentgym view`, reading a run in the browser",
     "docker": "sandboxes that are containers",
     "gui": "web pages in a real browser (Chromium itself is a system package)",
