@@ -95,7 +95,13 @@ page:
 	cd .cache/axe && npm pack --silent axe-core@4.14.1 && tar -xzf *.tgz && rm *.tgz
 	@touch $@
 
-setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready
+# A release from the package index, in which the tests build tasks again.
+.cache/swe.ready: $(VENV)/.ready envs/swe/mined/manifest.yaml
+	$(BIN)/python -c 'from agentgym.envs.swe.mined import sdists; \
+	  sdists.fetch(sdists.get_repository("parse-1.22.4"))'
+	@touch $@
+
+setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.ready .cache/swe.ready
 	@$(MAKE) --no-print-directory system NEED="bwrap:bubblewrap"
 	@if [ "$(SYSTEM)" = 1 ] && [ "$$(id -u)" = 0 ]; then \
 	  $(MAKE) --no-print-directory system NEED="dockerd:docker.io"; fi

@@ -77,6 +77,7 @@ def build_parser() -> Parser:
     _add_serve_search(verbs)
     _add_serve_webshop(verbs)
     _add_sandbox(verbs)
+    _add_swe(verbs)
     doctor = verbs.add_parser("doctor", help="what this machine has, and what is missing")
     add_json(doctor)
     doctor.set_defaults(run=lambda options, _: commands.doctor(as_json=options.json))
@@ -238,6 +239,23 @@ def _add_sandbox(verbs: Any) -> None:
     parser.add_argument("what", choices=("list", "prune"))
     add_json(parser)
     parser.set_defaults(run=lambda options, _: commands.sandbox(options.what, as_json=options.json))
+
+
+def _add_swe(verbs: Any) -> None:
+    parser = verbs.add_parser(
+        "swe",
+        help="tasks from real repositories for agentgym/SWE-v0",
+        description="Fetches pinned releases by pip, puts bugs in, keeps those that tests find. "
+        "What was tried is kept in the cache folder, so that it goes on where it was stopped.",
+    )
+    parser.add_argument("what", choices=("build",))
+    parser.add_argument("repository", nargs="*", help="such as inflection-0.5.1; default: all")
+    parser.add_argument("--tasks", type=count, default=60, help="of each repository, at most")
+    parser.set_defaults(
+        run=lambda options, _: load("agentgym.envs.swe.mined.command:build_all")(
+            options.repository, tasks=options.tasks
+        )
+    )
 
 
 def count(text: str) -> int:

@@ -44,6 +44,7 @@ EXTRAS = {
     "transformers": "train",
     "textworld": "alfworld",
     "tantivy": "tantivy",
+    "spacy": "spacy",
     "peft": "lora",
     "bitsandbytes": "bitsandbytes",
     "docker": "docker",

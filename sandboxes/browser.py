@@ -49,7 +49,6 @@ ARGUMENTS = (
     "--disable-domain-reliability",
     "--disable-sync",
     "--no-first-run",
-    "--no-pings",
     # Otherwise WebRTC sends datagrams, which no proxy sees.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",

@@ -63,6 +63,9 @@ class ModelConfig(Section):
     """Width of `tiny`; its four heads need an even share each."""
     layers: int = Field(default=3, ge=1)
     """Depth of `tiny`."""
+    tokens: Literal["phrases", "units"] = "phrases"
+    """What gets a token of `tiny`: entities and fixed phrases of a world, or, where a text says
+    ever new things, `units`: words, and names of several words."""
     context: int = Field(default=1024, ge=16)
     """The longest sequence in tokens."""
     dtype: Literal["float32", "bfloat16"] = "float32"

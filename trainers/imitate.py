@@ -27,7 +27,7 @@ from agentgym.trainers.stop import Stop, Stopped
 from agentgym.trainers.warm_start import CurvePoint, WarmStartRecord, tell_dropped
 from agentgym.trainers.world import World
 
-TEXT_TASKS = 400
+TEXT_TASKS = {"phrases": 400, "units": 1000}
 """Train tasks whose demonstrations the tokenizer of `tiny` is built from."""
 HELD_OUT = 60
 """Demonstrations on the eval panel for the held-out loss; nobody trains on them."""
@@ -50,7 +50,7 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
 
 def build_tokenizer(recipe: Recipe, panel: Panel) -> PreTrainedTokenizerFast:
     """The small model's tokenizer, from demonstrations on the train panel."""
-    tasks = panel.head(TEXT_TASKS).tasks
+    tasks = panel.head(TEXT_TASKS[recipe.model.tokens]).tasks
     seed = derive_seed(recipe.seed, "text")
     tally = Tally()
     with _pool(recipe) as pool:
@@ -58,9 +58,9 @@ def build_tokenizer(recipe: Recipe, panel: Panel) -> PreTrainedTokenizerFast:
     if not demonstrations:
         raise no_demonstration(recipe, tally)
     reader = Renderer(ByteTemplate(), show_choices=recipe.render.show_choices)
-    return tiny.build_tokenizer(
-        [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
-    )
+    texts = [text for demonstration in demonstrations for text in _texts(demonstration, reader)]
+    build = tiny.build_unit_tokenizer if recipe.model.tokens == "units" else tiny.build_tokenizer
+    return build(texts)
 
 
 @contextmanager

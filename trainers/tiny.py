@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from agentgym.trainers.units import find_units, unit_forms
 
 PAD, OBS, ACT, END = "<pad>", "<obs>", "<act>", "<end>"
 CHAT_TEMPLATE = (
@@ -57,11 +59,25 @@ def build_tokenizer(texts: Iterable[str], *, min_count: int = MIN_COUNT) -> PreT
     longest_first = sorted(fixed, key=lambda phrase: (-len(phrase), phrase))
     forms = [*map(_as_form, longest_first), r"[a-z]+ \d+(?!\d)", CODE.pattern, "[A-Za-z]+"]
     split = pre_tokenizers.Split(Regex("|".join(forms)), "isolated")
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     left = Counter(piece for text in texts for piece, _ in split.pre_tokenize_str(text))
     words = sorted(p for p, count in left.items() if count >= min_count and p.isalpha())
-    known = [to_bytes.pre_tokenize_str(piece)[0][0] for piece in (*phrases, *words)]
+    return _assemble(split, (*phrases, *words))
+
+
+def build_unit_tokenizer(
+    texts: Sequence[str], *, min_count: int = MIN_COUNT
+) -> PreTrainedTokenizerFast:
+    """A tokenizer for texts of many words; equal texts give an equal tokenizer; see `units`."""
+    units = find_units(texts, min_count=min_count)
+    split = pre_tokenizers.Split(Regex("|".join(unit_forms(units))), "isolated")
+    return _assemble(split, units)
+
+
+def _assemble(split: pre_tokenizers.Split, pieces: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A tokenizer that cuts so, with a token for each of those pieces."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    known = [to_bytes.pre_tokenize_str(piece)[0][0] for piece in pieces]
     tokens = dict.fromkeys([PAD, OBS, ACT, END, *alphabet, *known])
     vocabulary = {token: number for number, token in enumerate(tokens)}
     # Merges are none: a piece is one token when the vocabulary has it whole, else its bytes.

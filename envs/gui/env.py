@@ -12,8 +12,9 @@ from agentgym.envs.gui.experts.book import EXPERTS
 from agentgym.envs.gui.experts.reading import Scene
 from agentgym.envs.gui.miniwob import MiniWoB
 from agentgym.envs.gui.prompt import SYSTEM_PROMPT, Command, read_action
+from agentgym.envs.gui.shop import Shop
 from agentgym.envs.gui.sites import Place, Verdict
-from agentgym.envs.gui.tasks import SPLITS, load_panel
+from agentgym.envs.gui.tasks import SHOP_SPLITS, SPLITS, load_panel
 from agentgym.errors import DeadlineError, SandboxError, UsageError
 from agentgym.panel import Panel
 from agentgym.registry import browsers
@@ -50,15 +51,15 @@ class GUI(TurnEnv):
         """
         super().__init__(render_mode)
         self._image, self._browser = image, browser
-        self._places: Mapping[str, Place] = {"miniwob": MiniWoB()}
+        self._places: Mapping[str, Place] = {"miniwob": MiniWoB(), "webshop": Shop()}
         self._tab: tuple[Place, Tab] | None = None
         self._task: Task | None = None
         self._over = False
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
-        """See `tasks.SPLITS`."""
-        return tuple(SPLITS)
+        """Those of MiniWoB, and of WebShop."""
+        return (*SPLITS, *SHOP_SPLITS)
 
     @classmethod
     def panel(cls, split: str) -> Panel:
@@ -193,6 +194,9 @@ class GUI(TurnEnv):
     def expert_action(self) -> str:
         """What the task's player would do, who reads what the model reads; `done` without one."""
         assert self._task is not None, "reset comes first"
+        place = self._places[str(self._task.public["site"])]
+        if isinstance(place, Shop):
+            return place.expert_action(self._shown)
         play = EXPERTS.get(str(self._task.public["type"]))
         did = tuple(map(str, self._did))
         return "done" if play is None else play(Scene(text=self._shown, did=did))

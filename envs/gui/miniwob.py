@@ -27,9 +27,15 @@ BEGIN = f"""seed => {{
     core.EPISODE_MAX_TIME = {MAX_MS};
     __agentgym.reset({AROUND!r});
     core.startEpisodeReal();
+    for (const name of ["reward-display", "click-canvas"]) {{
+        document.getElementById(name).style.display = "none";
+    }}
     if (document.activeElement) document.activeElement.blur();
     const told = core.getUtterance();
-    return typeof told === "string" ? told : told.utterance;
+    const icons = [...document.querySelectorAll("#query *")]
+        .filter(each => !each.textContent.trim() && each.classList.length)
+        .map(each => " ." + [...each.classList].join("."));
+    return (typeof told === "string" ? told : told.utterance) + icons.join("");
 }}"""
 JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
 STICKY = frozenset(
@@ -68,7 +74,7 @@ def serve_file(root: Path, asked: Asked) -> Answer:
 class MiniWoB:
     """One of MiniWoB's tasks at a time."""
 
-    frame = Frame(sites={ORIGIN: serve}, width=160, height=210, scale=2, tick_ms=1000)
+    frame = Frame(sites={ORIGIN: serve}, width=240, height=240, scale=2, tick_ms=1000)
 
     def __init__(self) -> None:
         self._loaded: tuple[Tab, str] | None = None

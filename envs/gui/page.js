@@ -166,13 +166,25 @@
     return said;
   }
 
+  function iconsIn(element) {
+    if (!element.childElementCount) return [];
+    return [...element.querySelectorAll("*")].filter(each => {
+      if (each.textContent.trim() || !each.classList.length) return false;
+      const style = getComputedStyle(each);
+      return style.backgroundImage !== "none" && isShown(each, style);
+    }).map(each => `with .${[...each.classList].join(".")}`);
+  }
+
   function describe(element, role, style) {
     const words = [`[${number(element)}]`, role];
     const name = nameOf(element);
     if (name) words.push(quote(name));
     const isField = ["INPUT", "SELECT", "TEXTAREA"].includes(element.tagName);
-    if (!name && !isField && element.classList.length) words.push(`.${[...element.classList].join(".")}`);
-    words.push(...stateOf(element, role, style));
+    if (!name && !isField) {
+      if (element.classList.length) words.push(`.${[...element.classList].join(".")}`);
+      else if (element.id) words.push(`#${element.id}`);
+    }
+    words.push(...iconsIn(element), ...stateOf(element, role, style));
     if (element instanceof SVGElement || element.tagName === "CANVAS" || (!name && !isField) ||
         role === "slider" || element.draggable && element.tagName !== "A" && element.tagName !== "IMG" || element.classList.contains("ui-draggable")) {
       words.push(...lookOf(element, style));

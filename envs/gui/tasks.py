@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
+from agentgym.envs.webshop.env import WebShop
 from agentgym.errors import unknown
 from agentgym.panel import Panel
 from agentgym.types import Task
@@ -45,17 +47,22 @@ SPLITS = {
     "gen1/few-unseen": (FEW, range(3000, 3040)),
 }
 """Split -> its kinds, and the seeds of each."""
+SHOP_SPLITS = {"gen1/shop-train": "gen1/train", "gen1/shop-test": "gen1/test"}
+"""Split -> that of WebShop whose tasks it has."""
 
 
 @cache
 def load_panel(split: str) -> Panel:
-    """A split's tasks: every kind under its first seed, then under the next.
+    """A split's tasks; of MiniWoB every kind under its first seed, then under the next.
 
     Raises:
         UsageError: there is no such split.
     """
+    if split in SHOP_SPLITS:
+        shop = (_in_browser(task, split) for task in WebShop.panel(SHOP_SPLITS[split]))
+        return Panel(name=split, env="agentgym/GUI-v0", tasks=tuple(shop))
     if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
+        raise unknown("split", split, (*SPLITS, *SHOP_SPLITS))
     kinds, seeds = SPLITS[split]
     tasks = tuple(
         Task(
@@ -68,3 +75,7 @@ def load_panel(split: str) -> Panel:
         for kind in kinds
     )
     return Panel(name=split, env="agentgym/GUI-v0", tasks=tasks)
+
+
+def _in_browser(task: Task, split: str) -> Task:
+    return replace(task, split=split, public={**task.public, "site": "webshop", "type": "shop"})

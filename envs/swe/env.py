@@ -11,13 +11,16 @@ from typing import Any, ClassVar, Literal
 from agentgym.envs.swe.host import open_sandbox
 from agentgym.envs.swe.judge import grade
 from agentgym.envs.swe.keys import state_key
+from agentgym.envs.swe.mined.panel import SPLITS as MINED
+from agentgym.envs.swe.mined.panel import find_splits, load_mined
 from agentgym.envs.swe.problem import Edit, Problem, read_problem
 from agentgym.envs.swe.prompt import SYSTEM_PROMPT, first_text
-from agentgym.envs.swe.tasks import SPLITS, load_panel
+from agentgym.envs.swe.tasks import ENV_ID, SPLITS, load_panel
+from agentgym.envs.swe.tools import tools_of
 from agentgym.envs.swe.trees import kept_tree
 from agentgym.errors import DeadlineError, UsageError
 from agentgym.panel import Panel
-from agentgym.sandbox import Change, ExecResult, Limits, Sandbox
+from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits, Sandbox
 from agentgym.tools import CLOSE, OPEN, Call, Told, ToolEnv, tool
 from agentgym.types import Observation, Outcome
 
@@ -73,13 +76,17 @@ class SWE(ToolEnv):
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
-        """See `tasks.SPLITS`."""
-        return tuple(SPLITS)
+        """The embedded panels, and those of real repositories once they are built."""
+        return (*SPLITS, *find_splits())
 
     @classmethod
     def panel(cls, split: str) -> Panel:
-        """See `tasks.load_panel`."""
-        return load_panel(split)
+        """A panel of embedded tasks, or `real1/...` of bugs in real repositories.
+
+        Raises:
+            UsageError: there is no such split, or it was not built.
+        """
+        return load_mined(split, ENV_ID) if split in MINED else load_panel(split)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -88,7 +95,10 @@ class SWE(ToolEnv):
         task = self.pick_task(seed, options)
         self.close()
         self.problem: Problem = read_problem(task)
-        self._sandbox = self._open(kept_tree(self.problem.files))
+        tools, suite = tools_of(self.problem.suite), self.problem.suite
+        imports = [*map(str, tools), *(f"{WORKSPACE}/{root}" for root in suite.roots if tools)]
+        tree = kept_tree(self.problem.files)
+        self._sandbox = self._open(tree, mounts=tools, imports=imports)
         self.over, self._seen = False, set()
         observation = Observation(text=first_text(self.problem))
         return self._keyed(observation), {"task_id": task.id, "sandbox": self._sandbox.isolation}

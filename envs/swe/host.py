@@ -24,13 +24,19 @@ def chosen_driver() -> str:
 
 
 def open_sandbox(
-    driver: str | None, source: Path, *, limits: Limits, mounts: Sequence[Path] = ()
+    driver: str | None,
+    source: Path,
+    *,
+    limits: Limits,
+    mounts: Sequence[Path] = (),
+    imports: Sequence[str] = (),
 ) -> Sandbox:
     """A sandbox in which `python3` is the Python that runs this.
 
     Args:
         driver: its name; None is the first one that holds code in and works here.
         mounts: more folders of the host to show, read-only.
+        imports: the folders in it from which Python imports beside its own.
 
     Raises:
         SandboxError: no driver works, or it would show what must be hidden.
@@ -38,7 +44,10 @@ def open_sandbox(
     name = driver or chosen_driver()
     base = Path(sys.base_prefix)
     path = ":".join((f"{base}/bin", *SYSTEM))
-    config: dict[str, Any] = {"environment": {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}}
+    environment = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    if imports:
+        environment["PYTHONPATH"] = ":".join(imports)
+    config: dict[str, Any] = {"environment": environment}
     if name == "bubblewrap":
         shown = [*mounts, *([] if base.is_relative_to("/usr") else [base])]
         refuse_to_show(ours(), [Path("/usr"), *shown])

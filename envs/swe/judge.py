@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agentgym.envs.swe.problem import Problem
+from agentgym.envs.swe.problem import Problem, Suite
+from agentgym.envs.swe.tools import tools_of
 from agentgym.envs.swe.trees import write_tree
 from agentgym.errors import SandboxError
 from agentgym.sandbox import Change, Sandbox
 from agentgym.types import Json
 
-RUNNER = Path(__file__).parent / "runners" / "by_unittest.py"
+RUNNERS = Path(__file__).parent / "runners"
 FOLDER = ".judge"
 PASSED = "passed"
 NO_REPORT = "no report"
@@ -66,26 +67,27 @@ def grade(
     problem: Problem,
     changes: Sequence[Change] | None,
     *,
-    sandbox: Callable[[Path], Sandbox],
+    sandbox: Callable[..., Sandbox],
     timeout_s: float,
 ) -> Grade:
     """Run all tests of a problem on a patched pristine copy, in a sandbox of its own.
 
     Args:
         changes: the patch; None where it is too large to be one.
-        sandbox: makes one from a folder.
+        sandbox: makes one from a folder and `mounts`; see `host.open_sandbox`.
 
     Raises:
         SandboxError: the sandbox failed, or the tests run on no copy at all.
     """
     report = None
     if changes is not None:
-        files = patched(problem, changes)
-        report = run_tests(problem, files, sandbox=sandbox, timeout_s=timeout_s)
+        files = {**patched(problem, changes), **problem.hidden}
+        report = run_tests(problem.suite, files, sandbox=sandbox, timeout_s=timeout_s)
     flaw = None
     if report is None:
         # Ours or the patch's? Without the patch the tests must run, or they say nothing of it.
-        if run_tests(problem, problem.files, sandbox=sandbox, timeout_s=timeout_s) is None:
+        files = {**problem.files, **problem.hidden}
+        if run_tests(problem.suite, files, sandbox=sandbox, timeout_s=timeout_s) is None:
             raise SandboxError("the tests run neither with the patch nor without it")
         flaw = NO_REPORT
     elif report["changed"]:
@@ -119,24 +121,34 @@ def _fits(path: str, files: Mapping[str, bytes]) -> bool:
 
 
 def run_tests(
-    problem: Problem,
+    suite: Suite,
     files: Mapping[str, bytes],
     *,
-    sandbox: Callable[[Path], Sandbox],
+    sandbox: Callable[..., Sandbox],
     timeout_s: float,
 ) -> dict[str, Any] | None:
-    """The runner's report on these files with the hidden tests; None where there is none."""
+    """The runner's report on these files, tests included; None where there is none."""
     nonce = secrets.token_hex(16)
     report = f"{FOLDER}/{nonce}"
-    tests = (*problem.fail_to_pass, *problem.pass_to_pass)
-    modules = sorted({name.rsplit(".", 2)[0] for name in tests})
-    order = {"nonce": nonce, "report": report, "modules": modules}
+    tools = tools_of(suite)
+    order = {
+        "nonce": nonce,
+        "report": report,
+        "files": suite.files,
+        "roots": suite.roots,
+        "path": [str(each) for each in tools],
+        "config": f"{FOLDER}/empty.ini",
+    }
+    added = {
+        "run.py": (RUNNERS / f"by_{suite.runner}.py").read_bytes(),
+        "order.json": json.dumps(order).encode(),
+        "empty.ini": b"[pytest]\n",
+    }
     with TemporaryDirectory(prefix="agentgym-swe-") as scratch:
         folder = Path(scratch)
-        write_tree(folder, {**files, **problem.hidden})
-        added = {"run.py": RUNNER.read_bytes(), "order.json": json.dumps(order).encode()}
+        write_tree(folder, files)
         write_tree(folder, {f"{FOLDER}/{name}": data for name, data in added.items()})
-        with sandbox(folder) as box:
+        with sandbox(folder, mounts=tools) as box:
             box.exec(f"python3 -I -S -B {FOLDER}/run.py {FOLDER}/order.json", timeout_s=timeout_s)
             try:
                 found = json.loads(box.read(report, timeout_s=timeout_s))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
+from agentgym.envs.swe.mined.sdists import get_repository, pristine
 from agentgym.errors import UsageError
 from agentgym.types import Task
 
@@ -34,6 +35,16 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Which tests judge, and how they are run."""
+
+    runner: Literal["unittest", "pytest"]
+    files: tuple[str, ...]
+    roots: tuple[str, ...] = (".",)
+    """The folders from which modules are imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """A package with a bug, and what tells whether it was mended."""
 
@@ -46,6 +57,7 @@ class Problem:
     """The tests that are added for grading."""
     solution: tuple[Edit, ...]
     """The reverse patch."""
+    suite: Suite
     fail_to_pass: tuple[str, ...]
     pass_to_pass: tuple[str, ...]
 
@@ -71,12 +83,37 @@ def read_problem(task: Task) -> Problem:
     secret: Any = task.secret
     if not secret["fail_to_pass"]:
         raise UsageError(f"task '{task.id}' has no test that a solution must make pass")
+    names = (*secret["fail_to_pass"], *secret["pass_to_pass"])
+    if "repository" in public:
+        repository = get_repository(public["repository"])
+        files, hidden = _mined(pristine(repository.id), public, secret)
+        by_file = sorted({name.partition("::")[0] for name in names})
+        suite = Suite(runner="pytest", files=tuple(by_file), roots=repository.roots)
+        source = repository.source
+    else:
+        files = {path: text.encode() for path, text in public["files"].items()}
+        hidden = {path: text.encode() for path, text in secret["tests"].items()}
+        by_file = sorted({name.rsplit(".", 2)[0].replace(".", "/") + ".py" for name in names})
+        suite, source = Suite(runner="unittest", files=tuple(by_file)), tuple(public["source"])
     return Problem(
         statement=public["statement"],
-        source=tuple(public["source"]),
-        files={path: text.encode() for path, text in public["files"].items()},
-        hidden={path: text.encode() for path, text in secret["tests"].items()},
+        source=source,
+        files=files,
+        hidden=hidden,
         solution=tuple(Edit(**each) for each in secret["solution"]),
+        suite=suite,
         fail_to_pass=tuple(secret["fail_to_pass"]),
         pass_to_pass=tuple(secret["pass_to_pass"]),
     )
+
+
+def _mined(
+    found: Mapping[str, bytes], public: Any, secret: Any
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What the agent starts from, with the bug and without the tests that find it, and these."""
+    hidden = {path: found[path] for path in secret["hidden"]}
+    files = {path: data for path, data in found.items() if path not in hidden}
+    for each in secret["solution"]:
+        bug = Edit(path=each["path"], old=each["new"], new=each["old"])
+        files[bug.path] = bug.apply(files[bug.path].decode()).encode()
+    return files, hidden

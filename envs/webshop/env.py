@@ -9,7 +9,7 @@ from agentgym.env import TurnEnv
 from agentgym.envs.webshop.experts import Shopper, find_insiders_action
 from agentgym.envs.webshop.goal import Goal
 from agentgym.envs.webshop.markup import markup
-from agentgym.envs.webshop.nouns import nouns
+from agentgym.envs.webshop.nouns import open_nouns
 from agentgym.envs.webshop.official import (
     find_splits,
     get_folder,
@@ -54,6 +54,7 @@ class WebShop(TurnEnv):
         mode: Literal["text", "text_rich", "html"] = "text",
         show_attributes: bool = False,
         engine: Engine = "bm25s",
+        nouns: str = "lists",
     ) -> None:
         """Make the environment; the shop is opened at the first reset.
 
@@ -62,15 +63,17 @@ class WebShop(TurnEnv):
             mode: how pages are written; see `pages.Page` and `markup`.
             show_attributes: whether products have a page with what graders look at.
             engine: what searches, "bm25s" or "tantivy" (extra `tantivy`); see `shop.Shop`.
+            nouns: what tells the nouns of titles, which the reward compares; see `open_nouns`.
 
         Raises:
-            UsageError: there is no such mode.
+            UsageError: there is no such mode, or nothing that tells nouns by that name.
         """
         super().__init__(render_mode)
         if mode not in MODES:
             raise UsageError(f"mode must be one of {', '.join(MODES)}, not '{mode}'")
         self._size, self._write, self._show_attributes = shop, MODES[mode], show_attributes
         self._engine: Engine = engine
+        self._nouns = open_nouns(nouns)
         self._session: Session | None = None
         self._grade: Grade | None = None
 
@@ -158,7 +161,7 @@ class WebShop(TurnEnv):
             session.click(argument)
         if session.place is not Place.DONE:
             return self._observe(), 0.0, False, False, {}
-        self._grade = grade_purchase(session.bought, self.goal, session.options, nouns=nouns)
+        self._grade = grade_purchase(session.bought, self.goal, session.options, nouns=self._nouns)
         session.show_end(self._grade.reward)
         return self._observe(), self._grade.reward, True, False, self._grade.info
 

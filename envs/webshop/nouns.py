@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+
+from agentgym.registry import load
 
 TOKEN = re.compile(r"[^\W_]+(?:[.'\u2019][^\W_]+)*\.?")
 """Words; a hyphen and a slash separate."""
@@ -58,6 +61,28 @@ NOUNS_ANYHOW = frozenset(
     dish fish finish polish radish relish brush squash mouthful handful spoonful wish""".split()
 )
 """What an ending would take for adjectives and adverbs."""
+
+
+@cache
+def open_nouns(name: str) -> Callable[[str], Sequence[str]]:
+    """What tells nouns by that name; opened once per process.
+
+    Args:
+        name: "lists" is `nouns` below, "spacy" its model en_core_web_sm (extra `spacy`),
+            "spacy:MODEL" another one, and "module:function" one's own.
+
+    Raises:
+        UsageError: there is no such function or model, or a package is missing.
+    """
+    if name == "lists":
+        return nouns
+    source, _, model = name.partition(":")
+    if source == "spacy":
+        open_spacy = load("agentgym.envs.webshop.spacy_nouns:open_spacy")
+        found: Callable[[str], Sequence[str]] = open_spacy(model or "en_core_web_sm")
+    else:
+        found = load(name)
+    return found
 
 
 @lru_cache(maxsize=100_000)

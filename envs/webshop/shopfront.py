@@ -7,8 +7,6 @@ are those of the text modes. Buttons post, and an answer leads back to the visit
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -20,41 +18,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from agentgym.envs.webshop.env import WebShop
-from agentgym.envs.webshop.markup import CLICK_FIELD, SEARCH_FIELD, document
+from agentgym.envs.webshop.markup import document
+from agentgym.envs.webshop.visit import Visit
 from agentgym.panel import Panel
 from agentgym.serving.guard import FORM_HEADERS, Guard
 from agentgym.serving.loopback import serve
-from agentgym.types import Observation, Task
+from agentgym.types import Task
 
 MAX_BODY_BYTES = 64 << 10
 """A longer request is refused."""
 MAX_VISITS = 1_000
 """The one that began first is forgotten for one more."""
 TASK_FIELD = "task"
-
-
-@dataclass(slots=True)
-class Visit:
-    """One visitor's environment, and what it showed last."""
-
-    env: WebShop
-    observation: Observation
-    reward: float = 0.0
-    terminated: bool = False
-
-    @classmethod
-    def begin(cls, task: Task, *, shop: str | int) -> Visit:
-        """Enter the shop with a task."""
-        env = WebShop(shop=shop, mode="html")
-        observation, _ = env.reset(options={"task": task})
-        return cls(env=env, observation=observation)
-
-    def act(self, form: Mapping[str, str]) -> None:
-        """Do what was posted; after a purchase nothing happens any more."""
-        for field in (SEARCH_FIELD, CLICK_FIELD):
-            if field in form and not self.terminated:
-                action = f"{field}[{form[field]}]"
-                self.observation, self.reward, self.terminated, _, _ = self.env.step(action)
 
 
 class Shopfront:

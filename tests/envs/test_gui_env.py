@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterator
 
@@ -14,7 +15,9 @@ from agentgym.envs.gui.env import GUI
 from agentgym.envs.gui.experts.book import EXPERTS
 from agentgym.envs.gui.experts.reading import Scene
 from agentgym.envs.gui.prompt import Command, Point, read_action
+from agentgym.envs.gui.shop import translate
 from agentgym.envs.gui.tasks import FEW, KINDS
+from agentgym.envs.webshop.env import WebShop
 from agentgym.errors import UsageError
 from agentgym.sandboxes.browser import find_chromium
 from agentgym.types import Task
@@ -139,7 +142,7 @@ def test_the_picture_is_of_the_window(env: GUI) -> None:
     observation, _ = env.reset(options={"task": task("click-button")})
     assert observation.image is not None
     assert observation.image[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack("!2I", observation.image[16:24]) == (320, 420)
+    assert struct.unpack("!2I", observation.image[16:24]) == (480, 480)
     assert len(observation.image) < 100_000
     assert "agentgym-marks" not in env.tab.call("() => document.documentElement.outerHTML")
 
@@ -167,6 +170,41 @@ def test_a_sample_of_the_experts_solves_its_tasks(env: GUI, kind: str) -> None:
                 break
         solved += env.outcome().success
     assert solved >= 1
+
+
+def shopping(env: GUI, number: int) -> tuple[list[float], list[float]]:
+    """One scripted visit: rewards in the browser, and of the same actions in the text mode."""
+    bought = env.panel("gen1/shop-test").tasks[number]
+    text = WebShop()
+    text.reset(options={"task": bought})
+    env.reset(options={"task": bought})
+    ours: list[float] = []
+    theirs: list[float] = []
+    rng, over = random.Random(number), False
+    while not over and len(theirs) < 10:
+        choices = text._observe().choices or ()
+        wanted = text.expert_action()
+        if choices and (number % 3 == 1 or rng.random() < 0.2):
+            wanted = rng.choice(choices)  # now and then the wrong thing
+        if wanted.startswith("search") and "searchbox" not in env._shown:
+            wanted = "click[back to search]"
+        _, reward, over, _, _ = text.step(wanted)
+        theirs.append(reward)
+        _, reward, ended, _, _ = env.step(translate(wanted, env._shown))
+        if wanted.startswith("search"):
+            _, reward, ended, _, _ = env.step(translate(wanted, env._shown))
+        ours.append(reward)
+        assert ended == over
+    assert env.outcome() == text.outcome()
+    return ours, theirs
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("number", range(4))
+def test_the_shop_gives_the_rewards_of_the_text_mode(env: GUI, number: int) -> None:
+    """More of them are in the benchmark `gui`."""
+    ours, theirs = shopping(env, number)
+    assert ours == theirs
 
 
 @settings(max_examples=30)
@@ -216,4 +254,6 @@ def test_the_panels_are_these() -> None:
         "gen1/unseen": 260,
         "gen1/few": 1200,
         "gen1/few-unseen": 240,
+        "gen1/shop-train": 4200,
+        "gen1/shop-test": 500,
     }

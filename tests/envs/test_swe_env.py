@@ -162,7 +162,7 @@ def test_half_of_a_solution_is_a_fraction() -> None:
 def test_a_judge_that_cannot_run_is_an_error_and_no_zero() -> None:
     dead = partial(sandboxes.make, "scripted")
     with pytest.raises(SandboxError, match="neither with the patch nor without it"):
-        grade(PROBLEM, (), sandbox=lambda folder: dead(), timeout_s=5)
+        grade(PROBLEM, (), sandbox=lambda folder, mounts: dead(), timeout_s=5)
 
 
 def test_a_patch_counts_where_the_package_is() -> None:

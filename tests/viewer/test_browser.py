@@ -27,7 +27,18 @@ VIEWS = {
     "failures": f"#/{Runs.FAILED:d}?view=failures",
     "search": "#/0?view=search&text=click",
     "provenance": "#/0?view=provenance",
+    "start": f"{S1}?view=turn&member=1&turn=0",
+    "house": f"#/{Runs.PICTURED:d}/eval-000000/0?view=turn&turn=3",
     "shop": f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=4",
+    "hits": f"#/{Runs.PICTURED:d}/eval-000000/2?view=turn&turn=2",
+    "terminal": f"#/{Runs.PICTURED:d}/eval-000000/3?view=turn&turn=2",
+    "apart": f"{S1}?view=graph&apart=1",
+    "damaged": f"#/{Runs.DAMAGED:d}",
+    "empty": f"#/{Runs.EMPTY:d}",
+}
+SCHEMES: dict[Literal["light", "dark"], dict[str, object]] = {
+    "light": {},
+    "dark": {"runOnly": ["color-contrast"]},  # no other rule looks at colours
 }
 
 
@@ -312,7 +323,9 @@ def test_two_evaluations_are_compared_task_by_task(page: Page, port: int) -> Non
 def test_our_failures_are_told_from_the_models_and_alike_ones_are_one(
     page: Page, port: int
 ) -> None:
-    visit(page, port, f"#/{Runs.FAILED:d}?view=failures", "failures")
+    visit(page, port, f"#/{Runs.FAILED:d}", "episodes")
+    page.get_by_role("link", name="failures").press("Enter")
+    page.locator("[data-ready=failures]").wait_for()
     ours = page.get_by_label("Ours").locator("tbody tr")
     expect(ours.nth(0)).to_contain_text("2 50.0%our failureWorkerDied in step: worker 12 died")
     expect(ours.nth(1)).to_contain_text("1 25.0%our failureWorkerDied in step: no space left")
@@ -363,28 +376,37 @@ def test_provenance_shows_the_recipe(page: Page, port: int) -> None:
     expect(page.locator(".provenance pre")).to_have_text("there is no config.yaml")
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_a_phone_shows_every_view_without_scrolling_sideways(
-    page: Page, port: int, name: str
-) -> None:
+def turn_to(page: Page, where: str) -> None:
+    """Another view in the page that is open."""
+    page.evaluate("location.hash = '#/9'")
+    page.get_by_text("There is no run 9").wait_for()
+    page.evaluate("where => { location.hash = where }", where)
+    page.locator("[data-ready]").wait_for()
+
+
+def test_a_phone_shows_every_view_without_scrolling_sideways(page: Page, port: int) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, port, VIEWS[name])
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    visit(page, port, "#/0")
+    widths = {}
+    for name, where in VIEWS.items():
+        turn_to(page, where)
+        widths[name] = page.evaluate("document.documentElement.scrollWidth")
+    assert widths == dict.fromkeys(VIEWS, 390)
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_axe_finds_nothing_serious(page: Page, port: int, name: str) -> None:
+def test_axe_finds_nothing_serious_in_light_and_dark(page: Page, port: int) -> None:
     if not AXE.is_file():
         pytest.skip("no axe-core in .cache/axe; `make test` fetches it")
-    visit(page, port, VIEWS[name])
+    visit(page, port, "#/0")
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for scheme in schemes:
-        page.emulate_media(color_scheme=scheme)
-        found = page.evaluate("axe.run().then(result => result.violations)")
-        serious = [
-            (each["id"], each["nodes"][0]["html"][:200])
-            for each in found
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert (scheme, serious) == (scheme, [])
+    for name, where in VIEWS.items():
+        turn_to(page, where)
+        for scheme, rules in SCHEMES.items():
+            page.emulate_media(color_scheme=scheme)
+            found = page.evaluate("rules => axe.run(rules).then(found => found.violations)", rules)
+            serious = [
+                (each["id"], each["nodes"][0]["html"][:200])
+                for each in found
+                if each["impact"] in ("serious", "critical")
+            ]
+            assert (name, scheme, serious) == (name, scheme, [])

@@ -104,12 +104,11 @@ def play_menu_button(scene: Scene) -> str:
     if click(menu) not in scene.did:
         return click(menu)
     if "with the icon" in scene.task:
-        return click(next((each for each in scene.things if "icon" in each.said), None))
-    for name in ("Playback",):
-        opener = scene.find(name)
-        if scene.find(scene.quoted[-1], "menuitem") is None and opener is not None:
-            return click(opener)
-    return click(scene.find(scene.quoted[-1]))
+        (icon,) = scene.match(r"(\.ui-icon-[\w-]+)")
+        offers = [each for each in scene.things if icon in each.said]
+    else:
+        offers = [each for each in scene.all("menuitem") if each.name == scene.quoted[-1]]
+    return click(offers[0] if offers else scene.find("Playback"))
 
 
 def play_ascending(scene: Scene) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agentgym.envs.gui.experts.reading import Scene, Thing, click, submit
+from agentgym.envs.gui.experts.reading import Scene, Thing, click, fill, submit
 
 
 def play_post(scene: Scene) -> str:
@@ -48,13 +48,37 @@ def _buttons(scene: Scene, user: str, button: str) -> list[Thing]:
 
 def play_letter(scene: Scene) -> str:
     """Star, delete, forward or answer one person's letter."""
-    text = scene.task
-    named = [name for name in _senders(scene) if re.search(rf"\b{name}\b", text)]
-    if re.search(r"\bdelet|trash", text):
-        return _icon(scene, named, "trash")
-    if re.search(r"star|important", text):
-        return _icon(scene, named, "star")
-    return "done"
+    task = scene.task
+    found = re.search(r"\b(?:by|from) ([A-Z][\w-]*\w)", task) or re.search(
+        r"([A-Z][\w-]*)'s\b", task
+    )
+    sender = found[1] if found else "nobody"
+    if re.search(r"[Dd]elete|trash", task):
+        return _icon(scene, sender, "trash")
+    if re.search(r"\bstar\b|important", task):
+        return _icon(scene, sender, "star")
+    areas = scene.all("textarea")
+    if areas:
+        return _write_letter(scene, areas[0], sender)
+    is_answer = bool(scene.quoted)
+    button = scene.find("Reply" if is_answer else "Forward", "text")
+    if button is not None:
+        return click(button)
+    line = _senders(scene).get(sender)
+    boxes = [each for each in scene.all("box") if line is not None and each.line < line]
+    return click(boxes[-1] if boxes else None)
+
+
+def _write_letter(scene: Scene, area: Thing, sender: str) -> str:
+    """Fill in what is asked for, and send it."""
+    if scene.quoted:
+        action = fill(area, scene.quoted[-1])
+    else:
+        names = re.findall(r"\b(?:to|email|for) ([A-Z][\w-]*\w)", scene.task)
+        to = next((name for name in names if name != sender), "nobody")
+        action = fill(scene.all("textbox")[0], to)
+    send = next((each for each in scene.all("text") if "send" in each.said), None)
+    return action or click(send)
 
 
 def _senders(scene: Scene) -> dict[str, int]:
@@ -67,13 +91,10 @@ def _senders(scene: Scene) -> dict[str, int]:
     return places
 
 
-def _icon(scene: Scene, names: list[str], icon: str) -> str:
-    places = _senders(scene)
-    for name in names:
-        below = [each for each in scene.things if each.line >= places[name] and each.has(icon)]
-        if below:
-            return click(below[0])
-    return "done"
+def _icon(scene: Scene, sender: str, icon: str) -> str:
+    line = _senders(scene).get(sender)
+    below = [each for each in scene.things if each.has(icon)]
+    return click(next((each for each in below if line is not None and each.line >= line), None))
 
 
 def play_slider(scene: Scene) -> str:

@@ -8,6 +8,8 @@ import re
 from agentgym.envs.gui.experts.reading import Scene, Thing, click, submit
 
 FORMS = {"circle": "circle", "rect": "rectangle", "text": "letter"}
+SAME = {"aqua": "cyan", "fuchsia": "magenta"}
+"""Colours with two names."""
 SIDES = {"up": (0, -45), "down": (0, 45), "left": (-45, 0), "right": (45, 0)}
 
 
@@ -47,8 +49,10 @@ def is_figure(figure: Thing, words: list[str]) -> bool:
             height = figure.size[1]
             is_large = height > (16 if figure.role == "text" else 15)
             fits = is_large == (word == "large")
-        elif word in ("item", "shape"):
+        elif word == "item":
             fits = True
+        elif word == "shape":
+            fits = figure.role != "text"
         elif word in ("circle", "rectangle"):
             fits = FORMS.get(figure.role) == word
         elif word == "triangle":
@@ -60,7 +64,7 @@ def is_figure(figure: Thing, words: list[str]) -> bool:
         elif len(word) == 1:
             fits = figure.name == word
         else:
-            fits = figure.has(word)
+            fits = figure.has(SAME.get(word, word))
         if not fits:
             return False
     return True

@@ -101,13 +101,13 @@ def fingerprint() -> dict[tuple[int, str], tuple[int, int]]:
     }
 
 
-def run(modules: list[str]) -> dict[str, str]:
-    """What each test of the modules did; those of a module that cannot be imported are missing."""
+def run(files: list[str]) -> dict[str, str]:
+    """What each test of the files did; those of a file that cannot be imported are missing."""
     results = Results()
-    for name in modules:
+    for name in files:
         try:
-            suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(name))
-            suite.run(results)
+            module = importlib.import_module(name.removesuffix(".py").replace("/", "."))
+            unittest.defaultTestLoader.loadTestsFromModule(module).run(results)
         except BaseException as error:
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
     return results.said
@@ -121,7 +121,7 @@ def main(order_path: str) -> None:
     sys.path.insert(0, os.getcwd())
     guard_equality()
     before = fingerprint()
-    said = run(order["modules"])
+    said = run(order["files"])
     after = fingerprint()
     changed = sum(after.get(key) != value for key, value in before.items())
     report = {"nonce": order["nonce"], "tests": said, "changed": changed}

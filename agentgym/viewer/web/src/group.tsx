@@ -53,18 +53,20 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
         <Schemes credit={credit} scheme={scheme} />
       </div>
       <Strip group={group} advantages={advantages} titles={titles} scale={scale} selection={selection} />
-      <div class="tabs" role="tablist" aria-label="view">
-        {VIEWS.map(([name, title], index) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            aria-selected={view === name}
-            onClick={() => go({ query: withQuery({ view: name }) })}
-          >
-            {title} <kbd>{index + 1}</kbd>
-          </button>
-        ))}
+      <div class="tabs">
+        <div role="tablist" aria-label="view">
+          {VIEWS.map(([name, title], index) => (
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              aria-selected={view === name}
+              onClick={() => go({ query: withQuery({ view: name }) })}
+            >
+              {title} <kbd>{index + 1}</kbd>
+            </button>
+          ))}
+        </div>
         {view === "turn" ? (
           <button type="button" class="play" aria-pressed={player.playing} onClick={player.toggle}>
             {player.playing ? "Pause" : "Play"} <kbd>Space</kbd>
