@@ -81,9 +81,9 @@ def test_the_environment_is_empty_but_for_what_is_given(driver: str, source: Pat
 
 def test_at_its_deadline_a_command_is_killed_and_what_it_printed_is_kept(sandbox: Sandbox) -> None:
     began = time.monotonic()
-    result = sandbox.exec("echo begun; sleep 600 & sleep 600", timeout_s=0.5)
+    result = sandbox.exec("echo begun; sleep 600 & sleep 600", timeout_s=1.5)
     assert (result.output, result.killed) == ("begun\n", "deadline")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 6
     assert run(sandbox, "echo goes on").output == "goes on\n"
 
 
