@@ -40,7 +40,10 @@ BEGIN = f"""seed => {{
 }}"""
 JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
 STICKY = frozenset(
-    {"book-flight", "book-flight-nodelay", "drag-cube", "drag-items-grid", "drag-sort-numbers"}
+    """
+    book-flight book-flight-nodelay chase-circle drag-cube drag-items-grid drag-sort-numbers
+    hover-shape moving-items simon-says stock-market
+    """.split()
 )
 """Pages that remember the episode before, so that each begins with loading them anew."""
 
@@ -69,7 +72,7 @@ def serve_file(root: Path, asked: Asked) -> Answer:
     if asked.method != "GET" or not path.is_relative_to(root.resolve()) or not path.is_file():
         return Answer(status=404, body=b"no such page")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return Answer(body=path.read_bytes(), media_type=kind)
+    return Answer(body=path.read_bytes(), media_type=kind, keeps=True)
 
 
 class MiniWoB:
