@@ -42,7 +42,7 @@ JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
 STICKY = frozenset(
     """
     book-flight book-flight-nodelay chase-circle drag-cube drag-items-grid drag-sort-numbers
-    hover-shape moving-items simon-says stock-market
+    hover-shape moving-items search-engine simon-says stock-market
     """.split()
 )
 """Pages that remember the episode before, so that each begins with loading them anew."""
