@@ -27,6 +27,8 @@ class Answer:
     status: int = 200
     body: bytes = b""
     media_type: str = "text/html; charset=utf-8"
+    keeps: bool = False
+    """Whether it stays what it is, so that the browser need not ask again."""
     location: str | None = None
     """Where a redirect leads."""
 

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from playwright.async_api import Browser as Window
 from playwright.async_api import (
     BrowserContext,
-    CDPSession,
     Dialog,
     Download,
     Error,
@@ -267,7 +266,6 @@ class _Inner:
         self._notes: deque[str] = deque(maxlen=MAX_NOTES)
         self._context: BrowserContext | None = None
         self._page: Page | None = None
-        self._cdp: CDPSession | None = None
         self._closing: set[asyncio.Future[Any]] = set()
 
     @property

@@ -230,7 +230,7 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         f"Content-Type: {answer.media_type}",
         f"Content-Length: {len(answer.body)}",
-        "Cache-Control: no-store",
+        f"Cache-Control: {'max-age=3600' if answer.keeps else 'no-store'}",
     ]
     if answer.location is not None:
         fields.append(f"Location: {answer.location}")

@@ -59,8 +59,8 @@ class Reader:
             if kind == "sh":
                 for line in (line.partition("#")[0].strip() for line in text.splitlines()):
                     self._type(line)
-            elif kind in ("python", "yaml"):
-                named = re.match(r"# (\w+\.(?:py|yaml))\n", text)
+            elif kind in ("python", "yaml", "html"):
+                named = re.match(r"(?:# |<!-- )(\w+\.(?:py|yaml|html))(?: -->)?\n", text)
                 name = named[1] if named else "example.py"
                 (self.folder / name).write_text(text, encoding="utf-8")
                 if kind == "python":
@@ -126,7 +126,7 @@ def test_nothing_is_left_to_fill_in() -> None:
 
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
 def test_every_block_is_of_a_kind_that_is_run(page: Path) -> None:
-    assert {kind for kind, _ in blocks(page)} <= {"sh", "python", "yaml", "text"}
+    assert {kind for kind, _ in blocks(page)} <= {"sh", "python", "yaml", "html", "text"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

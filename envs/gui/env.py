@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
 from typing import Any, ClassVar
 
 from agentgym.browser import Tab
@@ -23,8 +23,8 @@ from agentgym.types import Observation, Outcome, Parsed, Task
 NOTHING = Verdict(reward=0.0, over=False, success=False)
 
 
-class GUI(TurnEnv):
-    """Tasks on web pages; what stands on a page has numbers, and actions name them.
+class PageEnv(TurnEnv):
+    """A task on web pages; what stands on a page has numbers, and actions name them.
 
     The reward of the turn that ends a task is the site's, every other turn's is 0; it is the score.
     A browser that fails or hangs is replaced once and the episode's actions are repeated in the
@@ -32,9 +32,9 @@ class GUI(TurnEnv):
     """
 
     system_prompt = SYSTEM_PROMPT
-    expert_name: ClassVar[str | None] = "rules"
     needs: ClassVar[str | None] = "extra gui, and Chromium"
-    generated: ClassVar[str] = "MiniWoB's pages under our own seeds and clock"
+    repeats: ClassVar[bool] = True
+    """Whether the same actions lead to the same pages, so that an episode can be repeated."""
 
     def __init__(
         self,
@@ -51,20 +51,13 @@ class GUI(TurnEnv):
         """
         super().__init__(render_mode)
         self._image, self._browser = image, browser
-        self._places: Mapping[str, Place] = {"miniwob": MiniWoB(), "webshop": Shop()}
         self._tab: tuple[Place, Tab] | None = None
         self._task: Task | None = None
         self._over = False
 
-    @classmethod
-    def splits(cls) -> tuple[str, ...]:
-        """Those of MiniWoB, and of WebShop."""
-        return (*SPLITS, *SHOP_SPLITS)
-
-    @classmethod
-    def panel(cls, split: str) -> Panel:
-        """See `tasks.load_panel`."""
-        return load_panel(split)
+    def place_of(self, task: Task) -> Place:
+        """Where a task takes place; the same object whenever it is the same site."""
+        raise NotImplementedError(f"{type(self).__name__} has no place")
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -76,6 +69,7 @@ class GUI(TurnEnv):
             SandboxError: the browser fails twice.
         """
         self._task = self.pick_task(seed, options)
+        self._dice = copy.deepcopy(self.np_random)  # an episode that is repeated draws the same
         self._did: list[Command] = []
         self._over, self._verdict = False, NOTHING
         try:
@@ -87,8 +81,8 @@ class GUI(TurnEnv):
 
     def _begin(self) -> None:
         """Lead the tab to the beginning of the task."""
-        assert self._task is not None, "reset comes first"
-        place = self._places[str(self._task.public["site"])]
+        self.np_random = copy.deepcopy(self._dice)
+        place = self.place_of(self.task)
         if self._tab is not None and self._tab[0] is not place:
             self._forget_tab()
         if self._tab is None:
@@ -103,9 +97,20 @@ class GUI(TurnEnv):
                 tick_ms=frame.tick_ms,
             )
             self._tab = (place, tab)
-        self.instruction = place.begin(self.tab, self._task)
+        self.instruction = place.begin(self.tab, self.task)
         self._view = look(self.tab)
         self._first_entry = self._view.entry
+
+    @property
+    def task(self) -> Task:
+        """The task under way."""
+        assert self._task is not None, "reset comes first"
+        return self._task
+
+    @property
+    def did(self) -> tuple[str, ...]:
+        """The actions so far that meant something."""
+        return tuple(map(str, self._did))
 
     @property
     def tab(self) -> Tab:
@@ -145,6 +150,9 @@ class GUI(TurnEnv):
         try:
             notes = self._do(command)
         except (SandboxError, DeadlineError):
+            self._forget_tab()
+            if not self.repeats:
+                raise
             notes = self._do_again(command)
         self._did.append(command)
         self._over = self._verdict.over or command.kind == "done"
@@ -166,7 +174,6 @@ class GUI(TurnEnv):
 
     def _do_again(self, command: Command) -> tuple[str, ...]:
         """In a new browser tab: all that was done in the one that broke, and this."""
-        self._forget_tab()
         try:
             self._begin()
             for earlier in self._did:
@@ -181,9 +188,9 @@ class GUI(TurnEnv):
         if view.focused is not None:
             lines.append(f"Focus: [{view.focused}]")
         lines += ["", *(("The task is over.",) if self._over else view.lines)]
-        self._shown = "\n".join(lines)
+        self.shown = "\n".join(lines)
         return Observation(
-            text=self._shown,
+            text=self.shown,
             image=picture(self.tab) if self._image else None,
         )
 
@@ -191,16 +198,42 @@ class GUI(TurnEnv):
         """The site's verdict."""
         return Outcome(score=self._verdict.reward, success=self._verdict.success)
 
-    def expert_action(self) -> str:
-        """What the task's player would do, who reads what the model reads; `done` without one."""
-        assert self._task is not None, "reset comes first"
-        place = self._places[str(self._task.public["site"])]
-        if isinstance(place, Shop):
-            return place.expert_action(self._shown)
-        play = EXPERTS.get(str(self._task.public["type"]))
-        did = tuple(map(str, self._did))
-        return "done" if play is None else play(Scene(text=self._shown, did=did))
-
     def close(self) -> None:
         """Close the tab; the browser itself ends with the process."""
         self._forget_tab()
+
+
+class GUI(PageEnv):
+    """MiniWoB's tasks, and WebShop's in the browser."""
+
+    expert_name: ClassVar[str | None] = "rules"
+    generated: ClassVar[str] = "MiniWoB's pages under our own seeds and clock"
+
+    def __init__(
+        self, render_mode: str | None = None, *, image: bool = False, browser: str = "chromium"
+    ) -> None:
+        """See `PageEnv`."""
+        super().__init__(render_mode, image=image, browser=browser)
+        self._shop = Shop()
+        self._miniwob = MiniWoB()
+
+    @classmethod
+    def splits(cls) -> tuple[str, ...]:
+        """Those of MiniWoB, and of WebShop."""
+        return (*SPLITS, *SHOP_SPLITS)
+
+    @classmethod
+    def panel(cls, split: str) -> Panel:
+        """See `tasks.load_panel`."""
+        return load_panel(split)
+
+    def place_of(self, task: Task) -> Place:
+        """See `PageEnv.place_of`."""
+        return self._shop if task.public["site"] == "webshop" else self._miniwob
+
+    def expert_action(self) -> str:
+        """What the task's player would do, who reads what the model reads; `done` without one."""
+        if self.task.public["site"] == "webshop":
+            return self._shop.expert_action(self.shown)
+        play = EXPERTS.get(str(self.task.public["type"]))
+        return "done" if play is None else play(Scene(text=self.shown, did=self.did))

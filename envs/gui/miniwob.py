@@ -11,6 +11,7 @@ import importlib.util
 import mimetypes
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 from agentgym.browser import Answer, Asked, Tab
 from agentgym.envs.gui.sites import Frame, Verdict
@@ -39,7 +40,10 @@ BEGIN = f"""seed => {{
 }}"""
 JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
 STICKY = frozenset(
-    {"book-flight", "book-flight-nodelay", "drag-cube", "drag-items-grid", "drag-sort-numbers"}
+    """
+    book-flight book-flight-nodelay chase-circle drag-cube drag-items-grid drag-sort-numbers
+    hover-shape moving-items search-engine simon-says stock-market
+    """.split()
 )
 """Pages that remember the episode before, so that each begins with loading them anew."""
 
@@ -64,11 +68,11 @@ def serve(asked: Asked) -> Answer:
 
 def serve_file(root: Path, asked: Asked) -> Answer:
     """A file below a folder, and nothing else."""
-    path = (root / asked.path.partition("?")[0].lstrip("/")).resolve()
+    path = (root / unquote(asked.path.partition("?")[0]).lstrip("/")).resolve()
     if asked.method != "GET" or not path.is_relative_to(root.resolve()) or not path.is_file():
         return Answer(status=404, body=b"no such page")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return Answer(body=path.read_bytes(), media_type=kind)
+    return Answer(body=path.read_bytes(), media_type=kind, keeps=True)
 
 
 class MiniWoB:

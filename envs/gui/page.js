@@ -362,14 +362,16 @@
     layer.id = "agentgym-marks";
     layer.style.cssText = "position:fixed;inset:0;pointer-events:none;z-index:2147483647";
     const root = layer.attachShadow({mode: "open"});
+    const size = innerWidth < 400 ? 9 : 13;  // pixels; small windows are shown enlarged
     for (const id of observe().ids) {
       const element = find(id), box = element.getBoundingClientRect();
       if (box.bottom < 0 || box.top > innerHeight || box.right < 0 || box.left > innerWidth) continue;
+      if (isClipped(element, box)) continue;
       const frame = document.createElement("div");
       frame.style.cssText = `position:fixed;left:${box.left}px;top:${box.top}px;width:${box.width}px;height:${box.height}px;outline:1px solid #d0021b`;
       const label = document.createElement("div");
       label.textContent = id;
-      label.style.cssText = `position:fixed;left:${Math.max(0, Math.min(box.right, innerWidth) - 7 * String(id).length - 2)}px;top:${Math.max(0, Math.min(box.top - 5, innerHeight - 10))}px;font:bold 9px/10px monospace;color:#fff;background:#d0021b;padding:0 1px`;
+      label.style.cssText = `position:fixed;left:${Math.max(0, Math.min(box.right, innerWidth) - 0.75 * size * String(id).length - 2)}px;top:${Math.max(0, Math.min(box.top - size / 2, innerHeight - size))}px;font:bold ${size}px/${size}px monospace;color:#fff;background:#d0021b;padding:0 1px`;
       root.append(frame, label);
     }
     document.documentElement.append(layer);

@@ -18,6 +18,7 @@ from typing import Any
 NAMES = (
     "alfworld",
     "credit",
+    "gui",
     "imports",
     "information_gain",
     "linearity",

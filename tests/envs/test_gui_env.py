@@ -87,13 +87,13 @@ def test_the_same_seed_is_the_same_task_and_another_is_not(env: GUI, kind: str) 
 @pytest.mark.browser
 def test_an_element_keeps_its_number_while_it_is_there(env: GUI) -> None:
     begin(env, "click-tab-2", 1)
-    before = {line for line in env._shown.split("\n") if "Tab #" in line}
+    before = {line for line in env.shown.split("\n") if "Tab #" in line}
     assert len(before) == 3
     for name in ("Tab #2", "Tab #3", "Tab #1"):
-        found = Scene(text=env._shown, did=()).find(name)
+        found = Scene(text=env.shown, did=()).find(name)
         assert found is not None
         act(env, f"click[{found.number}]")
-        assert before <= set(env._shown.split("\n"))
+        assert before <= set(env.shown.split("\n"))
 
 
 @pytest.mark.browser
@@ -186,13 +186,13 @@ def shopping(env: GUI, number: int) -> tuple[list[float], list[float]]:
         wanted = text.expert_action()
         if choices and (number % 3 == 1 or rng.random() < 0.2):
             wanted = rng.choice(choices)  # now and then the wrong thing
-        if wanted.startswith("search") and "searchbox" not in env._shown:
+        if wanted.startswith("search") and "searchbox" not in env.shown:
             wanted = "click[back to search]"
         _, reward, over, _, _ = text.step(wanted)
         theirs.append(reward)
-        _, reward, ended, _, _ = env.step(translate(wanted, env._shown))
+        _, reward, ended, _, _ = env.step(translate(wanted, env.shown))
         if wanted.startswith("search"):
-            _, reward, ended, _, _ = env.step(translate(wanted, env._shown))
+            _, reward, ended, _, _ = env.step(translate(wanted, env.shown))
         ours.append(reward)
         assert ended == over
     assert env.outcome() == text.outcome()
