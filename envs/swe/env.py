@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from agentgym.envs.swe.host import open_sandbox
+from agentgym.envs.swe.host import open_sandbox, refuse_installed
 from agentgym.envs.swe.judge import grade
 from agentgym.envs.swe.keys import state_key
 from agentgym.envs.swe.mined.panel import SPLITS as MINED
@@ -97,6 +97,7 @@ class SWE(ToolEnv):
         self.problem: Problem = read_problem(task)
         tools, suite = tools_of(self.problem.suite), self.problem.suite
         imports = [*map(str, tools), *(f"{WORKSPACE}/{root}" for root in suite.roots if tools)]
+        refuse_installed(self.problem.source)
         tree = kept_tree(self.problem.files)
         self._sandbox = self._open(tree, mounts=tools, imports=imports)
         self.over, self._seen = False, set()

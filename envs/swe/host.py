@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import agentgym
@@ -14,6 +14,8 @@ from agentgym.registry import sandboxes
 from agentgym.sandbox import Limits, Sandbox, choose
 
 RUN = "agentgym/SWE-v0"
+PREFIXES = (Path(sys.base_prefix), Path("/usr"), Path("/usr/local"))
+"""Where the sandboxes' Python may have packages."""
 SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -54,6 +56,22 @@ def open_sandbox(
         config["mounts"] = shown
     found: Sandbox = sandboxes.make(name, source=source, limits=limits, run=RUN, **config)
     return found
+
+
+def refuse_installed(source: Sequence[str], *, prefixes: Sequence[Path] = PREFIXES) -> None:
+    """Refuse a package that the sandboxes' Python has installed: the bug is not in that copy.
+
+    Args:
+        source: files and folders, as of `Problem.source`.
+
+    Raises:
+        SandboxError: it is installed there.
+    """
+    for path in source:
+        name = PurePosixPath(path).name
+        for prefix in prefixes:
+            for found in prefix.glob(f"lib/python3*/*-packages/{name}"):
+                raise SandboxError(f"the agent could read the mended package in {found}; remove it")
 
 
 def ours() -> Path:

@@ -100,10 +100,17 @@ def read_problem(task: Task) -> Problem:
         source=source,
         files=files,
         hidden=hidden,
-        solution=tuple(Edit(**each) for each in secret["solution"]),
+        solution=read_solution(secret),
         suite=suite,
         fail_to_pass=tuple(secret["fail_to_pass"]),
         pass_to_pass=tuple(secret["pass_to_pass"]),
+    )
+
+
+def read_solution(secret: Any) -> tuple[Edit, ...]:
+    """The edits of a secret; their paths are keys there, since the agent may see those."""
+    return tuple(
+        Edit(path=path, **change) for each in secret["solution"] for path, change in each.items()
     )
 
 
@@ -113,7 +120,7 @@ def _mined(
     """What the agent starts from, with the bug and without the tests that find it, and these."""
     hidden = {path: found[path] for path in secret["hidden"]}
     files = {path: data for path, data in found.items() if path not in hidden}
-    for each in secret["solution"]:
-        bug = Edit(path=each["path"], old=each["new"], new=each["old"])
+    for each in read_solution(secret):
+        bug = Edit(path=each.path, old=each.new, new=each.old)
         files[bug.path] = bug.apply(files[bug.path].decode()).encode()
     return files, hidden

@@ -64,7 +64,7 @@ def make_task(split: str, name: str, seed: int) -> Task:
         },
         secret={
             "tests": hidden,
-            "solution": [{"path": bug.path, "old": bug.new, "new": bug.old} for bug in bugs],
+            "solution": [{bug.path: {"old": bug.new, "new": bug.old}} for bug in bugs],
             "fail_to_pass": about["fail_to_pass"],
             "pass_to_pass": [each for each in names if each not in about["fail_to_pass"]],
         },

@@ -12,7 +12,7 @@ from swe_tasks import TALLY, TASKS, begun, call, play_expert
 
 from agentgym.envs.swe.command import SWECommand
 from agentgym.envs.swe.env import SWE
-from agentgym.envs.swe.host import refuse_to_show
+from agentgym.envs.swe.host import refuse_installed, refuse_to_show
 from agentgym.envs.swe.judge import grade, patched
 from agentgym.envs.swe.keys import normalise_output
 from agentgym.envs.swe.problem import Edit, read_problem
@@ -194,6 +194,25 @@ def test_a_sandbox_that_would_show_the_hidden_tests_is_refused(tmp_path: Path) -
     refuse_to_show(tmp_path / "venv", [tmp_path / "base"])
     with pytest.raises(SandboxError, match="install it in a virtual environment elsewhere"):
         refuse_to_show(tmp_path / "base" / "lib", [Path("/usr"), tmp_path / "base"])
+
+
+def test_a_package_that_the_sandboxes_python_has_installed_is_refused(tmp_path: Path) -> None:
+    installed = tmp_path / "lib" / "python3.11" / "site-packages" / "tally"
+    installed.mkdir(parents=True)
+    refuse_installed(["src/other/", "other.py"], prefixes=[tmp_path])
+    with pytest.raises(SandboxError, match=f"could read the mended package in {installed}"):
+        refuse_installed(["src/tally/"], prefixes=[tmp_path])
+
+
+def test_whatever_a_tool_is_given_is_answered() -> None:
+    odd = ("\0", "\ud800", "a" * 200_000, "-rf", "/proc/self/mem")
+    with begun() as env:
+        for text in odd:
+            assert call(env, "bash", command=text)
+            assert call(env, "view", path=text)
+            assert call(env, "edit", path=text, old="x", new="y")
+            assert call(env, "search", pattern=text, path=text[:9])
+        assert env.outcome().score == 0.0
 
 
 def test_settings_are_checked() -> None:

@@ -198,7 +198,7 @@ def make_task(
             "statement": write_statement(repository, failing, text=text, function=mutant.function),
         },
         secret={
-            "solution": [{"path": edit.path, "old": edit.new, "new": edit.old}],
+            "solution": [{edit.path: {"old": edit.new, "new": edit.old}}],
             "hidden": sorted({name.partition("::")[0] for name in failing}),
             "fail_to_pass": failing,
             "pass_to_pass": [name for name in green if name not in failing],
