@@ -150,7 +150,7 @@ def test_what_kills_hangs_or_leaves_a_worker_costs_one_demonstration_each(phase:
     assert found[0].turns == found[1].turns
     assert tally.failed == len(FAULTS)
     called = "demonstrate" if phase == "step" else phase
-    assert tally.last == f"task 'faulty': {called}: SystemExit: 5"
+    assert tally.last == f"task '{phase} raise SystemExit': {called}: SystemExit: 5"
     close(pool)
 
 

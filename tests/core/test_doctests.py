@@ -14,9 +14,10 @@ PACKAGE = Path(agentgym.__file__).parent
 
 
 def module_names() -> list[str]:
-    """Every module, those behind the three links included."""
+    """Every module, those behind the three links included; programs that are data are none."""
     folders = [PACKAGE, *(PACKAGE / link for link in ("envs", "trainers", "sandboxes"))]
     paths = {path for folder in folders for path in folder.rglob("*.py")}
+    paths -= set((PACKAGE / "envs" / "swe" / "data").rglob("*.py"))
     names = {
         ".".join(("agentgym", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in paths
     }
