@@ -110,6 +110,7 @@ sandbox.exec("setsid sleep 600 & sleep 600", timeout_s=600)
 """
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_container_ends_with_a_program_that_is_killed() -> None:
     make("docker").close()
     with subprocess.Popen(

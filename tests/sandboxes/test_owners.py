@@ -20,6 +20,8 @@ from agentgym.cli import main
 from agentgym.sandboxes import owners
 from agentgym.sandboxes.cgroups import find_hierarchy
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 OTHER = """
 import sys
 from agentgym.sandboxes.bubblewrap import Bubblewrap
