@@ -28,34 +28,55 @@ TRAIN = """
     )
 """
 GUARD = 'if __name__ == "__main__":'
+SCRIPTS = {
+    "guarded": (REGISTER, GUARD, TRAIN),
+    "unguarded": (REGISTER, "if True:", TRAIN),
+    "inside": (ODDLY_NAMED, GUARD, TRAIN),
+}
 
 
-def run_script(folder: Path, name: str, *lines: str) -> None:
-    """Write a script with an environment of its own, and run it where it lies."""
-    text = Path(seeded_env.__file__).read_text(encoding="utf-8")
+IN_TURN = """
+import os, runpy, sys
+for name in sys.argv[1:]:
+    os.chdir(name)
+    sys.argv = [f"{name}.py"]
+    runpy.run_path(f"{name}.py", run_name="__main__")
+    os.chdir("..")
+"""
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scripts with an environment of their own that have trained on it, each where it lies."""
+    top = tmp_path_factory.mktemp("scripts")
     imports = "from agentgym import register\nfrom agentgym.trainers import train\n"
-    rest = "\n".join(lines).replace("NAME", name)
-    (folder / f"{name}.py").write_text(text + imports + rest, encoding="utf-8")
+    text = Path(seeded_env.__file__).read_text(encoding="utf-8") + imports
+    for name, lines in SCRIPTS.items():
+        (top / name).mkdir()
+        rest = "\n".join(lines).replace("NAME", name)
+        (top / name / f"{name}.py").write_text(text + rest, encoding="utf-8")
+    # As three commands would, without importing everything three times.
     done = subprocess.run(
-        [sys.executable, f"{name}.py"], cwd=folder, capture_output=True, text=True,
+        [sys.executable, "-c", IN_TURN, *SCRIPTS], cwd=top, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return top
 
 
 def test_a_run_of_a_scripts_environment_is_judged_resumed_and_read_from_its_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scripts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_script(tmp_path, "guarded", REGISTER, GUARD, TRAIN)
+    folder = scripts / "guarded"
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
     assert main(["eval", "../run"]) == 2
     said = capsys.readouterr().err
     assert "there is no module 'guarded'; run this in the folder where 'guarded' lies" in said
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     assert main(["eval", "run", "--tasks", "2", "--json"]) == 0
-    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    report = json.loads((folder / "run" / "report.json").read_text())
     assert json.loads(capsys.readouterr().out)["panel"] == report["panel"]
     assert main(["replay", "run"]) == 0
     config = ["train", "run/config.yaml", "--out", "run", "--resume"]
@@ -65,21 +86,19 @@ def test_a_run_of_a_scripts_environment_is_judged_resumed_and_read_from_its_fold
 
 
 def test_a_script_that_trains_when_it_is_imported_is_told_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scripts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_script(tmp_path, "unguarded", REGISTER, "if True:", TRAIN)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(scripts / "unguarded")
     assert main(["eval", "run"]) == 2
     said = capsys.readouterr().err
     assert "'unguarded' starts a run when it is imported; put that part under if __name__" in said
 
 
 def test_an_environment_that_nobody_else_can_import_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scripts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_script(tmp_path, "inside", ODDLY_NAMED, GUARD, TRAIN)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(scripts / "inside")
     assert main(["eval", "run"]) == 2
     said = capsys.readouterr().err
     assert "write 'module:Class' as the entry_point in 'run/env.json'" in said
