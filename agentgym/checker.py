@@ -23,8 +23,8 @@ from agentgym.errors import AgentGymError, UsageError, cut
 from agentgym.guard import GuardedEnv, text_of
 from agentgym.types import Json, Observation, Outcome, Reply, Task
 
-NUM_TASKS = 3
-"""From the beginning of each split; enough to meet each check more than once."""
+NUM_TASKS = 2
+"""From the beginning of each split: one, and another that must not remember it."""
 MAX_TURNS = 20
 """Of a scripted episode: a check needs its beginning, not the end of a long task."""
 LONG_SECRET_CHARS = 16

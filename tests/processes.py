@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
+
+from agentgym.worker import BOOTSTRAP
 
 
 def children() -> set[int]:
     """The processes below this one."""
     return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def of_workers() -> set[int]:
+    """The pools' workers and all below them; another test's browser or engine is none of these."""
+    found = set()
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if BOOTSTRAP in child.cmdline():
+                found |= {child.pid, *(each.pid for each in child.children(recursive=True))}
+    return found
 
 
 def wait_gone(pids: Iterable[int], *, timeout_s: float = 10.0) -> list[int]:

@@ -64,7 +64,7 @@ def test_gymnasium_makes_every_registered_environment(env_id: str) -> None:
 def test_a_sound_environment_passes_with_remarks() -> None:
     results = check_env("broken_envs:Sound")
     assert [(check.name, check.reason) for check in results if not check.ok] == []
-    assert [check.reason for check in results if check.reason] == ["solved 3 of 3 tasks"]
+    assert [check.reason for check in results if check.reason] == ["solved 2 of 2 tasks"]
 
 
 BROKEN = {
@@ -100,7 +100,7 @@ def test_a_broken_promise_fails_its_check(name: str) -> None:
         ("Leaky", "check_secrets", "a planted secret was shown"),
         ("Telling", "check_secrets", "task '10': 'Say the number 10.' is in the first prompt"),
         ("Fragile", "check_hostile_actions", "lone surrogate: step: UnicodeEncodeError"),
-        ("Hopeless", "check_expert", "solved 0 of 3 tasks"),
+        ("Hopeless", "check_expert", "solved 0 of 2 tasks"),
         ("Empty", "check_panels", "split 'gen1/train' of 'broken_envs:Empty' has no tasks"),
         ("Shifting", "check_panels", "panel 'gen1/train' changes"),
         ("Overlapping", "check_panels", "task '10' of 'gen1/unseen' is in 'gen1/train' as well"),

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from faulty_env import BIG, task
-from processes import children, wait_gone
+from processes import of_workers, wait_gone
 from pydantic import ValidationError
 
 from agentgym.envs.toys.box import Box
@@ -66,7 +66,7 @@ FAULTS: dict[str, tuple[type[AgentGymError], str]] = {
 def test_a_fault_costs_its_own_episode(fault: str) -> None:
     """The fault in every phase at once, beside a sound episode, and a sound one afterwards."""
     phases = [phase for phase in PHASES if (fault, phase) != ("wrong type", "close")]
-    before = children()
+    before = of_workers()
 
     async def run() -> tuple[list[Any], list[Any], float]:
         async with ProcessPool(FAULTY, num_workers=5, deadlines=DEADLINES) as pool:
@@ -88,7 +88,7 @@ def test_a_fault_costs_its_own_episode(fault: str) -> None:
     assert sibling[1:] == successor[1:]
     assert sibling[-1] == Outcome(score=0.25, success=False)
     assert seconds < 20  # a boot and a deadline; without deadlines the sleep is 11 days long
-    assert children() == before
+    assert of_workers() == before
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_fault_costs_its_own_episode(fault: str) -> None:
 def test_an_environment_that_cannot_be_made_is_an_error_of_boot(
     name: str, expected: type[AgentGymError], said: str
 ) -> None:
-    before = children()
+    before = of_workers()
     deadlines = Deadlines(boot_s=2 if name == "SleepsAtBoot" else 60)
 
     async def boot() -> None:
@@ -111,7 +111,7 @@ def test_an_environment_that_cannot_be_made_is_an_error_of_boot(
 
     with pytest.raises(expected, match=said):
         asyncio.run(boot())
-    assert children() == before
+    assert of_workers() == before
 
 
 def test_a_task_that_ended_three_workers_gets_no_other() -> None:
@@ -167,8 +167,8 @@ def test_a_deadline_ends_the_whole_process_group() -> None:
     assert wait_gone([asyncio.run(run())]) == []
 
 
-def test_closing_the_pool_ends_idle_workers_and_their_children() -> None:
-    before = children()
+def test_closing_the_pool_ends_idle_workers_and_their_of_workers() -> None:
+    before = of_workers()
 
     async def run() -> None:
         async with ProcessPool(FAULTY, num_workers=2, deadlines=DEADLINES) as pool:
@@ -176,10 +176,10 @@ def test_closing_the_pool_ends_idle_workers_and_their_children() -> None:
                 for seat in (one, two):
                     await seat.reset(FINE, seed=0)
                     await seat.step("spawn")
-            assert len(children() - before) == 4
+            assert len(of_workers() - before) == 4
 
     asyncio.run(run())
-    assert wait_gone(children() - before) == []
+    assert wait_gone(of_workers() - before) == []
 
 
 def test_a_call_cut_short_by_its_caller_ends_the_worker() -> None:
@@ -264,7 +264,7 @@ def test_workers_outlive_an_event_loop() -> None:
 
 
 def test_a_seat_given_back_to_a_closed_pool_ends() -> None:
-    before = children()
+    before = of_workers()
 
     async def run() -> None:
         pool = ProcessPool(FAULTY, num_workers=1, deadlines=DEADLINES)
@@ -273,11 +273,11 @@ def test_a_seat_given_back_to_a_closed_pool_ends() -> None:
             await pool.close()
 
     asyncio.run(run())
-    assert children() == before
+    assert of_workers() == before
 
 
 def test_errors_of_closing_are_given_back_and_end_the_worker() -> None:
-    before = children()
+    before = of_workers()
 
     async def run() -> tuple[AgentGymError, ...]:
         pool = ProcessPool(FAULTY, num_workers=1, deadlines=DEADLINES)
@@ -288,7 +288,7 @@ def test_errors_of_closing_are_given_back_and_end_the_worker() -> None:
     (error,) = asyncio.run(run())
     assert isinstance(error, DeadlineError)
     assert str(error) == "close took longer than 1 s"
-    assert children() == before
+    assert of_workers() == before
 
 
 def test_workers_agree_on_the_order_of_a_set() -> None:
