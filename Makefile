@@ -117,7 +117,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-PARALLEL := -n logical --maxprocesses 8
+# One more than there are cores: the tests of browsers, containers and deadlines wait a good deal.
+PARALLEL := -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --maxprocesses 8
 
 test: setup-test lint
 	$(BIN)/pytest -q $(PARALLEL) --dist loadfile $(ARGS)

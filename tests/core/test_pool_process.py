@@ -167,7 +167,7 @@ def test_a_deadline_ends_the_whole_process_group() -> None:
     assert wait_gone([asyncio.run(run())]) == []
 
 
-def test_closing_the_pool_ends_idle_workers_and_their_of_workers() -> None:
+def test_closing_the_pool_ends_idle_workers_and_their_children() -> None:
     before = of_workers()
 
     async def run() -> None:
