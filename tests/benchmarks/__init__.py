@@ -1,1 +1,7 @@
-"""Benchmarks: `python -m tests.benchmarks.NAME [--json]`."""
+"""Benchmarks: `python -m tests.benchmarks.NAME`."""
+
+import sys
+from pathlib import Path
+
+# What tests share is imported as they import it.
+sys.path.append(str(Path(__file__).parent.parent))
