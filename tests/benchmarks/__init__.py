@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m tests.benchmarks.NAME`."""
+"""Benchmarks: `python -m tests.benchmarks.NAME [--json]`."""
 
 import sys
 from pathlib import Path
