@@ -15,8 +15,9 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from operator import ne
 from typing import Any
 
 import torch
@@ -24,11 +25,12 @@ import yaml
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from agentgym.engine import Request
+from agentgym.engine import Engine, Request, Sampler
 from agentgym.trainers import config, plan, tiny
 from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.build import add_adapter, make_optimizer, recomputes
 from agentgym.trainers.engines.local import LocalEngine
+from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.footprint import Footprint
 from agentgym.trainers.live_bytes import LiveBytes
 from agentgym.trainers.loss import PpoLoss
@@ -74,7 +76,7 @@ def on_gpu() -> Size:
         context=2048,
         num_episodes=32,
         budget=8192,
-        num_sampled=64,
+        num_sampled=256,
         num_compared=512,
     )
 
@@ -99,6 +101,7 @@ def _tokenizer() -> Any:
 
 def measure(size: Size) -> Iterator[Row]:
     """All rows."""
+    yield from _agree(size)
     yield from _play(size)
     yield from _compare(size)
     for adapted in (False, True):
@@ -117,21 +120,45 @@ def _play(size: Size) -> Iterator[Row]:
     """Prompts are read and tokens are sampled."""
     policy = _policy(size, torch.bfloat16)
     policy.end_ids = frozenset()  # every episode samples to its limit
-    rng = random.Random(0)
     length = size.context - size.num_sampled
-    prompts = [tuple(rng.choices(range(4, 260), k=length)) for _ in range(size.num_episodes)]
-    engine = LocalEngine(policy, context=size.context, max_episodes=size.num_episodes)
-    seconds = []
-    for max_tokens in (1, 1, size.num_sampled):  # the first one warms up
-        engine.reset()
-        seconds.append(_seconds(size, partial(_generate, engine, prompts, max_tokens)))
+    prompts = _prompts(size.num_episodes, length)
     num_read, num_sampled = size.num_episodes * length, size.num_episodes * (size.num_sampled - 1)
-    yield Row(what="prefill", value=num_read / seconds[1], unit="tokens/s")
-    decoding = max(seconds[2] - seconds[1], 1e-9)
-    yield Row(what="decode", value=num_sampled / decoding, unit="tokens/s")
+    for static in (False, True):
+        engine = LocalEngine(
+            policy, context=size.context, max_episodes=size.num_episodes, static_decode=static
+        )
+        seconds = []
+        for max_tokens in (2, 1, size.num_sampled):  # the first one warms up
+            engine.reset()
+            seconds.append(_seconds(size, partial(_generate, engine, prompts, max_tokens)))
+        if not static:
+            yield Row(what="prefill", value=num_read / seconds[1], unit="tokens/s")
+        decoding = max(seconds[2] - seconds[1], 1e-9)
+        what = "decode, static shapes" if static else "decode"
+        yield Row(what=what, value=num_sampled / decoding, unit="tokens/s")
 
 
-def _generate(engine: LocalEngine, prompts: Sequence[tuple[int, ...]], max_tokens: int) -> None:
+def _agree(size: Size) -> Iterator[Row]:
+    """What a small model says greedily in float32: many episodes in static shapes, or one alone."""
+    policy = _policy(replace(size, architecture=on_cpu().architecture), torch.float32)
+    prompts = [prompt[: 40 + 3 * i] for i, prompt in enumerate(_prompts(16, 100))]
+    many = _generate(LocalEngine(policy, static_decode=True), prompts, 24)
+    alone = _generate(NaiveEngine(policy), prompts, 24)
+    yield Row(
+        what="decode, static shapes: answers other than alone",
+        value=sum(map(ne, many, alone)), unit="of 16", bar=0, better="lower",
+    )  # fmt: skip
+
+
+def _prompts(count: int, length: int) -> list[tuple[int, ...]]:
+    rng = random.Random(0)
+    return [tuple(rng.choices(range(4, 260), k=length)) for _ in range(count)]
+
+
+def _generate(
+    engine: Engine, prompts: Sequence[tuple[int, ...]], max_tokens: int
+) -> list[tuple[int, ...]]:
+    """What is sampled greedily after each prompt."""
     requests = [
         Request(
             episode=EpisodeId(step=0, group=0, member=member),
@@ -140,14 +167,15 @@ def _generate(engine: LocalEngine, prompts: Sequence[tuple[int, ...]], max_token
             messages=(),
             seed=member,
             max_tokens=max_tokens,
+            sampler=Sampler(temperature=0),
         )
         for member, ids in enumerate(prompts)
     ]
 
-    async def play() -> None:
-        await asyncio.gather(*map(engine.generate, requests))
+    async def play() -> list[tuple[int, ...]]:
+        return [g.ids for g in await asyncio.gather(*map(engine.generate, requests))]
 
-    asyncio.run(play())
+    return asyncio.run(play())
 
 
 def _compare(size: Size) -> Iterator[Row]:

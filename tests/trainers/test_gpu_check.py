@@ -11,6 +11,7 @@ def test_the_check_runs_and_every_bar_is_met() -> None:
     assert [row.what for row in rows if not row.ok] == []
     barred = {row.what for row in rows if row.bar is not None}
     assert barred == {
+        "decode, static shapes: answers other than alone",
         "tree: mean gap of logprobs",
         "gradient of the tree, its distance over theirs",
         "train, all weights: peak, off the plan",

@@ -4,6 +4,9 @@ A step feeds every waiting episode's new tokens through the model at once: the w
 prompt, or the one token sampled last. It starts when nothing else in the event loop can run, and
 takes its rows ordered by episode, so with environments that answer at once a step's batch is a
 function of tokens, not of time.
+
+With static decode (see `Decode`), on a GPU, a step does either: new prompts wait until as many
+episodes wait with them as without.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from agentgym.engine import Generation, Request
 from agentgym.errors import AgentGymError, EngineError, UsageError, boundary
 from agentgym.meter import Meter
 from agentgym.trainers import attention
+from agentgym.trainers.engines.decode import Decode
 from agentgym.trainers.engines.packed import Packed, Piece
 from agentgym.trainers.engines.sampling import all_or_none, sample
 from agentgym.trainers.engines.slots import Slots
@@ -69,6 +73,7 @@ class LocalEngine:
         max_episodes: int = 256,
         max_step_tokens: int = MAX_STEP_TOKENS,
         kv_tokens: int | None = None,
+        static_decode: bool | None = None,
         meter: Meter | None = None,
     ) -> None:
         """Generate with this policy.
@@ -79,6 +84,7 @@ class LocalEngine:
                 all of them are with their environments.
             max_step_tokens: see `MAX_STEP_TOKENS`.
             kv_tokens: see `Slots`.
+            static_decode: see `Decode`; None: on a GPU, for on a CPU it would read for nothing.
             meter: what to measure with.
 
         Raises:
@@ -104,6 +110,9 @@ class LocalEngine:
             max_length=self._context,
             max_tokens=kv_tokens,
         )
+        if static_decode is None:
+            static_decode = policy.device.type == "cuda"
+        self._decode = Decode(self._reader, self._slots) if static_decode else None
         self._meter = meter or Meter()
         self._rows: dict[EpisodeId, _Row] = {}
         self._lost: dict[EpisodeId, _Row] = {}
@@ -178,7 +187,7 @@ class LocalEngine:
     def _serve(self) -> bool:
         """One step, if any request can be served; its seconds go to prefill and decode."""
         with self._meter.phase("step"):
-            placed = self._place()
+            placed = self._choose(self._place())
             pieces = self._cut([row for _, row in placed])
             try:
                 with boundary(EngineError, "local engine"):
@@ -218,6 +227,14 @@ class LocalEngine:
             self._evict()
             self._admit(order)
         return [(self._jobs[e], self._rows[e]) for e in order if e in self._rows]
+
+    def _choose(self, placed: Sequence[tuple[_Job, _Row]]) -> Sequence[tuple[_Job, _Row]]:
+        """Those whom the next step serves."""
+        if self._decode is None:
+            return placed
+        one = [(job, row) for job, row in placed if len(row.tokens) - row.length == 1]
+        more = [(job, row) for job, row in placed if len(row.tokens) - row.length > 1]
+        return more if len(more) >= len(one) else one
 
     def _longest(self) -> int:
         """The tokens that a slot must hold."""
@@ -260,17 +277,25 @@ class LocalEngine:
         if not placed:
             return
         self._slots.reserve(len(self._rows), self._longest())
-        packed = Packed(self._slots, pieces)
         with self._reader.arithmetic():
-            hidden_TH = attention.packed_forward(
-                self._reader.model.base_model, packed.token_ids, packed.position_ids, attend=packed
-            )
+            hidden_PH = self._read(pieces)
         for (_, row), piece in zip(placed, pieces, strict=True):
             row.length += len(piece.ids)
         read = [i for i, (_, row) in enumerate(placed) if row.length == len(row.tokens)]
         for low in range(0, len(read), self._reader.chunk):
             some = read[low : low + self._reader.chunk]
-            self._draw([placed[i][0] for i in some], hidden_TH[packed.last[some]])
+            self._draw([placed[i][0] for i in some], hidden_PH[some])
+
+    def _read(self, pieces: Sequence[Piece]) -> Tensor:
+        """Hidden states at the ends of pieces, `[pieces, hidden]`."""
+        if self._decode is not None and all(len(piece.ids) == 1 for piece in pieces):
+            free = {row.slot: row.length for row in self._rows.values()}
+            return self._decode.read(pieces, free)
+        packed = Packed(self._slots, pieces)
+        hidden_TH = attention.packed_forward(
+            self._reader.model.base_model, packed.token_ids, packed.position_ids, attend=packed
+        )
+        return hidden_TH[packed.last]
 
     def _draw(self, jobs: Sequence[_Job], hidden_BH: Tensor) -> None:
         """Sample one token for each, and answer what is finished."""

@@ -54,6 +54,8 @@ class Slots:
         self.queries_per_key = num_heads // num_kv_heads
         empty = torch.zeros(2, 0, num_kv_heads, 0, head_dim, dtype=dtype, device=model.device)
         self._layers = [empty] * config.num_hidden_layers
+        self.version = 0
+        """Another one whenever the tensors are."""
 
     @property
     def device(self) -> torch.device:
@@ -64,6 +66,12 @@ class Slots:
     def dtype(self) -> torch.dtype:
         """Of keys and values."""
         return self._layers[0].dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many slots there are, and the tokens that each has room for."""
+        _, num_slots, _, num_columns, _ = self._layers[0].shape
+        return num_slots, num_columns
 
     def layer(self, layer: int) -> tuple[Tensor, Tensor]:
         """Keys and values of one layer, `[slots, kv_heads, tokens, head_dim]` each; views."""
@@ -101,6 +109,7 @@ class Slots:
             grown = old.new_zeros(shape)
             grown[:, :num_kept, :, :length_kept] = old[:, :num_kept, :, :length_kept]
             self._layers[number] = grown
+        self.version += 1
 
     @torch.inference_mode()
     def move(self, source: int, target: int, *, length: int) -> None:
@@ -111,6 +120,7 @@ class Slots:
     def clear(self) -> None:
         """Give the memory back; nothing is kept."""
         self._layers = [layer.new_zeros(layer[:, :0, :, :0].shape) for layer in self._layers]
+        self.version += 1
 
 
 def round_up(length: int) -> int:
