@@ -16,6 +16,8 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[bytes, ...] = ()
+    """PNG files, shown before the text."""
 
 
 class Sampler(BaseModel):
@@ -66,6 +68,8 @@ class Request:
     """The whole sequence so far, as the model must see it."""
     messages: tuple[Message, ...]
     """The same as text, for engines that take no tokens; engines that do must use `ids`."""
+    images: tuple[bytes, ...] = ()
+    """PNG files, in the order of their placeholders in `ids`."""
     seed: int
     """64 bits; with the token's index it fixes the sampling noise, whatever the batch."""
     max_tokens: int

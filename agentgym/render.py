@@ -8,7 +8,7 @@ the model saw is no longer a prefix: a new segment begins with its whole prompt,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -49,6 +49,19 @@ class Template(Protocol):
         ...
 
 
+class Pictures(Protocol):
+    """How a model reads pictures: as a run of one token."""
+
+    token: str
+    """That token, as a chat template writes it: one for a picture."""
+    control_ids: tuple[int, ...]
+    """It and those around it, which the model cannot say."""
+
+    def count(self, image: bytes) -> int:
+        """How many of it a picture, a PNG file, takes."""
+        ...
+
+
 class ChatTemplate:
     """A Hugging Face tokenizer and the chat template it carries."""
 
@@ -86,7 +99,7 @@ class ChatTemplate:
 
     def render(self, messages: Sequence[Message]) -> str:
         """See `Template.render`."""
-        dicts = [{"role": m.role, "content": m.content} for m in messages]
+        dicts = [{"role": m.role, "content": _content(m)} for m in messages]
         with boundary(UsageError, "the model's chat template refuses the conversation"):
             text = self.tokenizer.apply_chat_template(
                 dicts, tokenize=False, add_generation_prompt=True
@@ -156,6 +169,8 @@ class Prompt:
     ids: tuple[int, ...]
     """The whole sequence that the model must see."""
     messages: tuple[Message, ...]
+    images: tuple[bytes, ...]
+    """The pictures in it."""
 
 
 class Renderer:
@@ -165,12 +180,19 @@ class Renderer:
         history: None shows all turns and only ever appends; a number shows the first
             observation and that many last turns, and re-renders the prompt every turn.
         show_choices: print the admissible actions behind each observation.
+        pictures: show the observations' pictures, to a model that reads them so.
     """
 
     def __init__(
-        self, template: Template, *, history: int | None = None, show_choices: bool = False
+        self,
+        template: Template,
+        *,
+        history: int | None = None,
+        show_choices: bool = False,
+        pictures: Pictures | None = None,
     ) -> None:
         self.template = template
+        self.pictures = pictures
         self.history = history
         self.show_choices = show_choices
         self._encode_piece = lru_cache(maxsize=CACHE_TEXTS)(
@@ -179,8 +201,7 @@ class Renderer:
         encoded = (template.encode(control) for control in template.control)
         self.control_ids = frozenset(ids[0] for ids in encoded if len(ids) == 1)
         """The ids that stand for control strings."""
-        self.joint_ids = lru_cache(maxsize=CACHE_TEXTS)(self._joint_ids)
-        """What comes between an action and the next, where `appends`."""
+        self._cached_joint_ids = lru_cache(maxsize=CACHE_TEXTS)(self._joint_ids)
         self.appends = history is None and self._find_appends()
         """Whether a prompt is the last one, the action, and a text that hangs on neither: then
         only that text is rendered. Otherwise every prompt is rendered whole and compared."""
@@ -191,20 +212,49 @@ class Renderer:
         for number, action in enumerate(PROBE, start=1):
             seen = Message(role="user", content=str(number))
             talk += [Message(role="assistant", content=action), seen]
-            text += action + self._joint(seen.content)
+            text += action + self._joint(seen)
         return text == self.template.render(talk)
 
-    def _joint(self, content: str) -> str:
+    def _joint(self, seen: Message) -> str:
         talk = [Message(role="user", content="0"), Message(role="assistant", content=SAID)]
-        talk.append(Message(role="user", content=content))
-        return self.template.render(talk).partition(SAID)[2]
+        return self.render([*talk, seen]).partition(SAID)[2]
 
-    def _joint_ids(self, content: str, ended: str) -> tuple[int, ...]:
-        return self.encode(self._joint(content).removeprefix(ended))
+    def _joint_ids(self, seen: Message, ended: str) -> tuple[int, ...]:
+        return self.encode(self._joint(seen).removeprefix(ended))
+
+    def joint_ids(self, seen: Message, ended: str) -> tuple[int, ...]:
+        """What comes between an action and the next, where `appends`."""
+        # A picture is too large to be kept for a text's sake.
+        ids_of = self._joint_ids if seen.images else self._cached_joint_ids
+        return ids_of(seen, ended)
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The conversation as text, a picture's token as often as the picture takes it."""
+        text = self.template.render(messages)
+        images = [image for message in messages for image in message.images]
+        if self.pictures is None or not images:
+            return text
+        token = self.pictures.token
+        first, *rest = text.split(token)
+        if len(rest) != len(images):
+            raise UsageError(
+                f"the model's chat template shows {len(rest)} of {len(images)} pictures"
+            )
+        runs = (token * self.pictures.count(image) for image in images)
+        return first + "".join(run + piece for run, piece in zip(runs, rest, strict=True))
 
     def start(self, system_prompt: str) -> Conversation:
         """A conversation that has not begun."""
         return Conversation(self, system_prompt)
+
+    def user_message(self, observation: Observation) -> Message:
+        """The observation as the model reads it, with its picture if the model reads pictures."""
+        shown = observation.image is not None and self.pictures is not None
+        return Message(
+            role="user",
+            content=self.user_text(observation),
+            images=(observation.image,) if shown and observation.image else (),
+        )
 
     def user_text(self, observation: Observation) -> str:
         """The observation as the model reads it, control strings cut so that they stay text."""
@@ -259,11 +309,11 @@ class Conversation:
 
     def observe(self, observation: Observation) -> Prompt:
         """Add an observation; what the model must see next."""
-        content = self._renderer.user_text(observation)
-        self._talk.append(Message(role="user", content=content))
+        seen = self._renderer.user_message(observation)
+        self._talk.append(seen)
         window = self._window()
         if self._renderer.appends and len(self._talk) > 1:
-            new_ids = self._renderer.joint_ids(content, self._ended)
+            new_ids = self._renderer.joint_ids(seen, self._ended)
             self._ids += new_ids
         else:
             new_ids = self._rerender(window)
@@ -272,11 +322,12 @@ class Conversation:
             new_ids=new_ids,
             ids=self._ids,
             messages=tuple(_plain(message) for message in (*self._system, *window)),
+            images=tuple(image for message in window for image in message.images),
         )
 
     def _rerender(self, window: Sequence[Message]) -> tuple[int, ...]:
         """Render the whole prompt; append what is new, or begin a segment with all of it."""
-        text = self._renderer.template.render([*self._system, *window])
+        text = self._renderer.render([*self._system, *window])
         added = self._find_added(text)
         new_ids = self._renderer.encode(text if added is None else added)
         if added is None:
@@ -319,4 +370,12 @@ class Conversation:
 def _plain(message: Message) -> Message:
     if SPLIT not in message.content:
         return message
-    return Message(role=message.role, content=message.content.replace(SPLIT, ""))
+    return replace(message, content=message.content.replace(SPLIT, ""))
+
+
+def _content(message: Message) -> str | list[dict[str, str]]:
+    """A message as a chat template takes it: in parts where it has pictures."""
+    if not message.images:
+        return message.content
+    pictures = [{"type": "image"}] * len(message.images)
+    return [*pictures, {"type": "text", "text": message.content}]

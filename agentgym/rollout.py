@@ -171,6 +171,7 @@ async def _generate(
             turn=turn,
             ids=prompt.ids,
             messages=prompt.messages,
+            images=prompt.images,
             seed=seed,
             max_tokens=min(agent.max_turn_tokens, room),
             sampler=agent.sampler,

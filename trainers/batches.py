@@ -23,6 +23,8 @@ class MicroBatch:
     """The tokens at the wanted positions."""
     wanted: tuple[Sequence[int], ...]
     """Positions of the tokens to score."""
+    images: tuple[Sequence[bytes], ...] = ()
+    """Parallel to `members`, where any has pictures."""
     as_tree: bool
     """One row without repetition; else one row a sequence, padded to the longest."""
 
@@ -33,6 +35,7 @@ def plan(
     *,
     budget: int,
     trees: bool,
+    images: Sequence[Sequence[bytes]] = (),
 ) -> Iterator[MicroBatch]:
     """Micro-batches within the budget: trees where that spares enough, padded rows elsewhere.
 
@@ -43,6 +46,7 @@ def plan(
     Args:
         budget: tokens of a micro-batch: nodes of a tree, or padded tokens.
         trees: whether the model takes trees at all.
+        images: each sequence's pictures, where any has some.
     """
     lengths = [max(positions, default=0) for positions in wanted]
     cut = [tuple(ids[:length]) for ids, length in zip(sequences, lengths, strict=True)]
@@ -62,6 +66,7 @@ def plan(
             ids=tuple(cut[i] for i in batch),
             targets=tuple(tuple(sequences[i][j] for j in wanted[i]) for i in batch),
             wanted=tuple(wanted[i] for i in batch),
+            images=tuple(images[i] for i in batch) if images else (),
             as_tree=as_tree,
         )
 

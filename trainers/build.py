@@ -23,6 +23,7 @@ from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.trial import learns_from_one, tells_turns_apart
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
+from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.recompute import recompute_layers
 from agentgym.trainers.rewards import ChecksTasks, Reward
@@ -247,12 +248,22 @@ def make_pool(recipe: Recipe) -> Pool:
 
 
 def make_renderer(recipe: Recipe, policy: Policy) -> Renderer:
-    """How the policy reads observations, while it plays and while it imitates."""
+    """How the policy reads observations, while it plays and while it imitates.
+
+    Raises:
+        UsageError: it reads pictures, but the recipe shows some of the last turns only.
+    """
     history = recipe.render.history
+    if policy.vision is not None and history != "all":
+        raise UsageError(
+            f"render.history is {history}, but a model that reads pictures plays with all of them; "
+            "set render.history to all"
+        )
     return Renderer(
         ChatTemplate(policy.tokenizer),
         history=None if history == "all" else history,
         show_choices=recipe.render.show_choices,
+        pictures=policy.vision,
     )
 
 
@@ -293,20 +304,24 @@ def make_optimizer(recipe: Recipe, policy: Policy, critic: Critic | None) -> tor
 
 def make_agent(
     recipe: Recipe, policy: Policy, *, kv_tokens: int | None = None, meter: Meter | None = None
-) -> tuple[Agent, LocalEngine]:
+) -> tuple[Agent, LocalEngine | NaiveEngine]:
     """The policy as something that plays, and its engine.
 
     Args:
         kv_tokens: see `kv_pool.size_pool`.
     """
     meter = meter or Meter()
-    engine = LocalEngine(
-        policy,
-        context=recipe.model.context,
-        max_episodes=recipe.model.live_episodes,
-        kv_tokens=kv_tokens,
-        meter=meter,
-    )
+    engine: LocalEngine | NaiveEngine
+    if policy.vision is not None:
+        engine = NaiveEngine(policy, context=recipe.model.context)
+    else:
+        engine = LocalEngine(
+            policy,
+            context=recipe.model.context,
+            max_episodes=recipe.model.live_episodes,
+            kv_tokens=kv_tokens,
+            meter=meter,
+        )
     agent = Agent(
         engine=engine,
         renderer=make_renderer(recipe, policy),

@@ -50,7 +50,9 @@ class Critic(nn.Module):
     @classmethod
     def of(cls, policy: Policy, *, seed: int, clip: float) -> Critic:
         """An untrained critic beside a policy."""
-        return cls(policy.model.config.hidden_size, seed=seed, clip=clip).to(policy.device)
+        return cls(policy.model.config.get_text_config().hidden_size, seed=seed, clip=clip).to(
+            policy.device
+        )
 
     def sum_gradients(self, world: World) -> None:
         """Sum the gradients over the processes; one that had nothing to train counts as zero."""
@@ -178,6 +180,7 @@ def _batches(groups: Sequence[Group], policy: Policy, *, budget: int) -> Iterato
         [sequence.ids for sequence in sequences],
         [sequence.trained for sequence in sequences],
         budget=budget,
+        images=[sequence.images for sequence in sequences],
     )
     for batch in micro_batches:
         with torch.no_grad():

@@ -20,7 +20,7 @@ def size_pool(recipe: Recipe, policy: Policy, *, num_evaluated: int) -> int | No
     """
     if recipe.model.kv_tokens != "auto":
         return recipe.model.kv_tokens
-    if policy.device.type != "cuda":
+    if policy.device.type != "cuda" or policy.vision is not None:
         return None
     footprint = Footprint(policy.model.config, recipe.lora)
     plan = Plan(recipe, footprint, num_evaluated=num_evaluated)

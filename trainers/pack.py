@@ -32,6 +32,8 @@ class TrainSequence:
     importance: tuple[float, ...] | None = None
     """Parallel to `trained`: how much likelier the model had made the token than the sampler did,
     where that drew from another distribution."""
+    images: tuple[bytes, ...] = ()
+    """The pictures that the environment showed up to the last turn."""
 
 
 def assign(groups: Sequence[Group], credited: Credited) -> tuple[Group, ...]:
@@ -156,7 +158,15 @@ def _pack_segment(episode: Episode, segment: int, *, mask_truncated: bool) -> Tr
         old_logprobs=tuple(old),
         advantages=tuple(advantages),
         importance=tuple(importance) if any(turn.kept for turn in episode.turns) else None,
+        images=_images(episode, segment),
     )
+
+
+def _images(episode: Episode, segment: int) -> tuple[bytes, ...]:
+    """What was shown before the segment's last action."""
+    last = max(number for number, turn in enumerate(episode.turns) if turn.segment == segment)
+    seen = [episode.first, *(turn.observation for turn in episode.turns[:last])]
+    return tuple(shown.image for shown in seen if shown is not None and shown.image is not None)
 
 
 def _importance(turn: Turn) -> list[float]:

@@ -293,7 +293,13 @@ def architecture(recipe: Recipe, panels: Panels) -> Any:
         return AutoConfig.for_model(**known[path])
     with boundary(UsageError, f"cannot read the architecture of model '{path}'"):
         source = gguf.converted(Path(path)) if path.endswith(".gguf") else path
-        return AutoConfig.from_pretrained(source)
+        found = AutoConfig.from_pretrained(source)
+    if hasattr(found, "vision_config"):
+        raise UsageError(
+            f"model '{path}' reads pictures, a plan is of text alone; where a run asks for one, "
+            "set --train.micro_batch_tokens"
+        )
+    return found
 
 
 def advise(plan: Plan, memory: int) -> tuple[dict[str, Any], Plan]:

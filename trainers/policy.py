@@ -1,4 +1,7 @@
-"""Policy: a causal language model that has a tokenizer, and how it comes and goes."""
+"""Policy: a causal language model that has a tokenizer, and how it comes and goes.
+
+It may read pictures as well; see `Vision`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from typing import Any
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -20,6 +25,7 @@ from agentgym.errors import UsageError, boundary
 from agentgym.render import ChatTemplate
 from agentgym.trainers import gguf, lora, precision
 from agentgym.trainers.scorer import Scorer
+from agentgym.trainers.vision import Vision
 from agentgym.trainers.world import World
 
 
@@ -41,14 +47,15 @@ class Policy(Scorer):
         Raises:
             UsageError: model and tokenizer do not fit, or the architecture is not supported.
         """
-        num_tokens = model.config.vocab_size
+        config = model.config.get_text_config()
+        num_tokens = config.vocab_size
         if len(tokenizer) > num_tokens:
             raise UsageError(
                 f"the tokenizer has {len(tokenizer)} tokens, the model only {num_tokens}"
             )
         super().__init__(model, dtype=dtype)
         self.tokenizer = tokenizer
-        self.context: int = model.config.max_position_embeddings
+        self.context: int = config.max_position_embeddings
         """The longest sequence, in tokens."""
         template = ChatTemplate(tokenizer)
         self.end_ids = template.end_ids
@@ -78,8 +85,13 @@ class Policy(Scorer):
         with boundary(UsageError, f"cannot load model '{name}'"):
             source = gguf.converted(Path(name)) if str(name).endswith(".gguf") else name
             tokenizer = _load_tokenizer(source)
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
-        return cls(model.to(device), tokenizer, dtype=dtype)
+            sees = hasattr(AutoConfig.from_pretrained(source), "vision_config")
+            kind: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+            model = kind.from_pretrained(source, dtype=torch.float32)
+        policy = cls(model.to(device), tokenizer, dtype=dtype)
+        if sees:
+            policy.vision = Vision.load(source, model.config, tokenizer)
+        return policy
 
     def freeze(self) -> None:
         """Make it a policy that is only read, in less memory and with the same numbers."""
@@ -102,6 +114,8 @@ class Policy(Scorer):
         else:
             self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        if self.vision is not None:
+            self.vision.processor.save_pretrained(folder)
 
     def sum_gradients(self, world: World) -> None:
         """Sum the gradients over the processes; one that had nothing to train counts as zero."""

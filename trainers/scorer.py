@@ -22,6 +22,7 @@ from agentgym.trainers import attention, batches, precision
 from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.splitting import run_all
 from agentgym.trainers.tree import TokenTree
+from agentgym.trainers.vision import Vision
 
 TOKEN_BUDGET = 8192
 """Padded tokens of a micro-batch."""
@@ -41,6 +42,8 @@ class Scorer:
         model.eval()
         self.model = model
         self.dtype = dtype
+        self.vision: Vision | None = None
+        """How it reads pictures, if it does."""
 
     def arithmetic(self) -> AbstractContextManager[object]:
         """Inside, the model computes in its dtype."""
@@ -57,6 +60,8 @@ class Scorer:
     @cached_property
     def takes_trees(self) -> bool:
         """Whether the model reads a token tree as it reads its sequences alone."""
+        if self.vision is not None:
+            return False
         with torch.no_grad(), self.arithmetic():
             try:
                 attention.install(self.model)
@@ -87,7 +92,7 @@ class Scorer:
     @property
     def chunk(self) -> int:
         """How many rows of logits are made at a time."""
-        num_tokens: int = self.model.config.vocab_size
+        num_tokens: int = self.model.config.get_text_config().vocab_size
         return max(1, LOGITS_BUDGET // num_tokens)
 
     def logits(self, hidden_WH: Tensor) -> Tensor:
@@ -99,7 +104,14 @@ class Scorer:
         head = self.model.get_output_embeddings()
         with torch.autocast(self.device.type, enabled=False):
             logits: Tensor = head(hidden_WH.to(head.weight.dtype))
-        return logits.float()
+        return self.allowed(logits.float())
+
+    def allowed(self, logits_WV: Tensor) -> Tensor:
+        """The logits without what a model that reads pictures may not say."""
+        if self.vision is None:
+            return logits_WV
+        hidden = torch.tensor(self.vision.control_ids, device=logits_WV.device)
+        return logits_WV.index_fill(-1, hidden, -torch.inf)
 
     def logprobs(
         self,
@@ -107,6 +119,7 @@ class Scorer:
         wanted: Sequence[Sequence[int]],
         *,
         budget: int = TOKEN_BUDGET,
+        images: Sequence[Sequence[bytes]] = (),
     ) -> Tensor:
         """Log-probabilities of the wanted tokens, each given all tokens before it.
 
@@ -120,6 +133,7 @@ class Scorer:
             wanted: per sequence, the positions of the tokens to score; position 0 has nothing
                 before it.
             budget: padded tokens of a micro-batch.
+            images: each sequence's pictures, where any has some.
 
         Raises:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
@@ -133,7 +147,7 @@ class Scorer:
             for i, part in zip(batch.members, parts, strict=True):
                 pieces[i] = part
 
-        run_all(self.plan(sequences, wanted, budget=budget), score)
+        run_all(self.plan(sequences, wanted, budget=budget, images=images), score)
         return torch.cat([nothing, *pieces])
 
     def plan(
@@ -142,6 +156,7 @@ class Scorer:
         wanted: Sequence[Sequence[int]],
         *,
         budget: int = TOKEN_BUDGET,
+        images: Sequence[Sequence[bytes]] = (),
     ) -> Iterator[MicroBatch]:
         """The micro-batches that `logprobs` makes of these, to `run` one at a time.
 
@@ -152,7 +167,8 @@ class Scorer:
             ValueError: a position is 0 or outside its sequence, or the lists differ in length.
         """
         _check_positions(sequences, wanted)
-        return batches.plan(sequences, wanted, budget=budget, trees=self.takes_trees)
+        trees = self.takes_trees
+        return batches.plan(sequences, wanted, budget=budget, trees=trees, images=images)
 
     def run(self, batch: MicroBatch) -> Tensor:
         """The log-probabilities `[W]` of a micro-batch's wanted tokens, member by member."""
@@ -180,7 +196,10 @@ class Scorer:
         padded = [[*ids, *[0] * (length - len(ids))] for ids in batch.ids]
         # Padding is on the right and attention is causal: no wanted token sees it, no mask needed.
         ids_BL = torch.tensor(padded, device=self.device)
-        output = self.model.base_model(input_ids=ids_BL, use_cache=False)
+        seen = {}
+        if self.vision is not None:
+            seen = self.vision.inputs(ids_BL, batch.images or [()] * len(batch.ids))
+        output = self.model.base_model(input_ids=ids_BL, use_cache=False, **seen)
         hidden_BLH: Tensor = output.last_hidden_state
         return hidden_BLH[rows, columns]
 

@@ -78,7 +78,11 @@ def _log_ratios(
     packed: Sequence[TrainSequence], sizes: Mapping[EpisodeId, int], policy: Policy
 ) -> dict[EpisodeId, float]:
     with torch.no_grad():
-        now = policy.logprobs([s.ids for s in packed], [s.trained for s in packed]).tolist()
+        now = policy.logprobs(
+            [s.ids for s in packed],
+            [s.trained for s in packed],
+            images=[s.images for s in packed],
+        ).tolist()
     sums: defaultdict[EpisodeId, float] = defaultdict(float)
     places = ((s.episode, old) for s in packed for old in s.old_logprobs)
     for (episode, old), logprob in zip(places, now, strict=True):

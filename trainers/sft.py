@@ -37,6 +37,8 @@ class ImitationSequence:
     ids: tuple[int, ...]
     weights: tuple[float, ...]
     """Parallel to `ids`: how much predicting that token counts; 1 for imitated actions."""
+    images: tuple[bytes, ...] = ()
+    """The pictures that were shown."""
 
 
 def tokenize(
@@ -46,20 +48,24 @@ def tokenize(
     template = renderer.template
     conversation = renderer.start(demonstration.system_prompt)
     observation = demonstration.first
+    unsaid = () if renderer.pictures is None else renderer.pictures.control_ids
     segments: dict[int, tuple[list[int], list[float]]] = {}
+    images: dict[int, tuple[bytes, ...]] = {}
     for turn in demonstration.turns:
         prompt = conversation.observe(observation)
         action = (*template.encode(turn.action), template.end_id)
         conversation.act(action)
         observation = turn.observation
         ids, weights = segments.setdefault(prompt.segment, ([], []))
-        weights += [observation_loss if ids else 0.0] * len(prompt.new_ids)
+        images[prompt.segment] = prompt.images
+        weight = observation_loss if ids else 0.0
+        weights += [0.0 if token in unsaid else weight for token in prompt.new_ids]
         ids += prompt.new_ids
         weights += [0.0 if turn.is_mistake else 1.0] * len(action)
         ids += action
     return [
-        ImitationSequence(ids=tuple(ids), weights=tuple(weights))
-        for ids, weights in segments.values()
+        ImitationSequence(ids=tuple(ids), weights=tuple(weights), images=images[segment])
+        for segment, (ids, weights) in segments.items()
     ]
 
 
@@ -154,7 +160,8 @@ def _update(
         loss_sum = 0.0
         policy.model.zero_grad()
 
-    run_all(policy.plan([s.ids for s in batch], wanted, budget=budget), add, restart=restart)
+    ids, images = [s.ids for s in batch], [s.images for s in batch]
+    run_all(policy.plan(ids, wanted, budget=budget, images=images), add, restart=restart)
     policy.sum_gradients(world)
     torch.nn.utils.clip_grad_norm_(policy.model.parameters(), MAX_GRAD_NORM)
     for optimizer in optimizers:
@@ -169,5 +176,6 @@ def action_loss(
 ) -> float | None:
     """Mean negative logprob of the imitated action tokens, in nats; None where there is none."""
     wanted = [[i for i, w in enumerate(s.weights) if w == 1] for s in sequences]
-    logprobs = policy.logprobs([s.ids for s in sequences], wanted, budget=budget)
+    images = [s.images for s in sequences]
+    logprobs = policy.logprobs([s.ids for s in sequences], wanted, budget=budget, images=images)
     return -float(logprobs.sum()) / len(logprobs) if len(logprobs) else None

@@ -85,6 +85,7 @@ def _halve(
                 ids=batch.ids[part],
                 targets=batch.targets[part],
                 wanted=batch.wanted[part],
+                images=batch.images[part],
             )
 
 

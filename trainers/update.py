@@ -97,7 +97,8 @@ def accumulate(updater: Updater, packed: Sequence[TrainSequence], wholes: Sequen
         sums = Sums()
         updater.policy.model.zero_grad()
 
-    batches = updater.policy.plan(ids, trained, budget=updater.budget)
+    images = [s.images for s in packed]
+    batches = updater.policy.plan(ids, trained, budget=updater.budget, images=images)
     num_splits = run_all(batches, add, restart=restart)
     return replace(sums, num_splits=num_splits)
 

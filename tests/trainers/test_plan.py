@@ -215,7 +215,8 @@ SIZES = {
 
 
 def test_the_models_of_shipped_recipes_are_known_without_a_network() -> None:
-    recipes = [resolve(name) for name in recipe_names()]
+    every = [resolve(name) for name in recipe_names()]
+    recipes = [recipe for recipe in every if not recipe.env.args.get("image")]
     named = {recipe.model.path for recipe in recipes} - {"tiny"}
     assert named == SIZES.keys()
     for recipe in recipes:

@@ -1,4 +1,7 @@
-"""The naive engine: transformers' `generate`, one request at a time, nothing kept: an oracle."""
+"""The naive engine: transformers' `generate`, one request at a time, nothing kept.
+
+An oracle for the other one, and what plays a model that reads pictures.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +52,12 @@ class NaiveEngine:
     def release(self, episode: EpisodeId) -> None:
         """Nothing is kept between turns."""
 
+    def reset(self) -> None:
+        """Nor between updates."""
+
     def _run(self, request: Request, room: int) -> Generation:
         model: Any = self._policy.model
-        draw, said = _Draw(request), _Said(request, self._policy)
+        draw, said = _Draw(request, self._policy), _Said(request, self._policy)
         # A model's own generation settings (top-p, penalties) would fill what is left unsaid.
         config = GenerationConfig(
             max_new_tokens=room,
@@ -62,9 +68,12 @@ class NaiveEngine:
             pad_token_id=min(self._policy.end_ids),
         )
         prompt = torch.tensor([request.ids], device=self._policy.device)
+        vision = self._policy.vision
+        seen = {} if vision is None else vision.inputs(prompt, [request.images])
         with self._policy.arithmetic():
             output = model.generate(
                 prompt,
+                **seen,
                 attention_mask=torch.ones_like(prompt),
                 generation_config=config,
                 logits_processor=LogitsProcessorList([draw]),
@@ -83,14 +92,15 @@ class NaiveEngine:
 class _Draw(LogitsProcessor):
     """Draws the token itself and leaves greedy search no choice."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, policy: Policy) -> None:
         self._request = request
+        self._policy = policy
         self.logprobs: list[float] = []
         self.kept: list[float | None] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         drawn = sample(
-            scores.float(),
+            self._policy.allowed(scores.float()),
             seeds=[self._request.seed],
             indices=[len(self.logprobs)],
             samplers=[self._request.sampler],
