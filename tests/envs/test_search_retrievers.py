@@ -17,14 +17,17 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import bm25s
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_server import running
 
 from agentgym.env import find_spec
+from agentgym.envs.indexing.bm25 import WordIndex
 from agentgym.envs.search.corpus import ListCorpus, Passage
 from agentgym.envs.search.retrievers import Hit, Retriever, make_plugin
 from agentgym.envs.search.retrievers.bm25 import Bm25s
@@ -90,6 +93,33 @@ def test_bm25_ranks_by_lucenes_formula(
     # The best first; among equals, by their order in the corpus.
     ranks = [(-hit.score, i) for hit, i in zip(hits, found, strict=True)]
     assert ranks == sorted(ranks)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=8).filter(any),
+    st.sampled_from([(0.9, 0.4), (1.5, 0.75), (0.5, 0.0), (0.0, 1.0)]),
+)
+def test_an_index_is_the_one_bm25s_builds_itself(
+    documents: list[list[str]], constants: tuple[float, float]
+) -> None:
+    k1, b = constants
+    vocabulary = {word: i for i, word in enumerate(dict.fromkeys(sum(documents, [])))}
+    theirs = bm25s.BM25(method="lucene", k1=k1, b=b)
+    ids = [[vocabulary[word] for word in document] for document in documents]
+    theirs.index((ids, dict(vocabulary)), show_progress=False)
+    with TemporaryDirectory() as folder:
+        WordIndex.build(documents, k1=k1, b=b).save(Path(folder))
+        ours = bm25s.BM25.load(folder)
+    assert list(ours.vocab_dict.items()) == list(vocabulary.items())
+    assert ours.scores["num_docs"] == theirs.scores["num_docs"]
+    for part in ("data", "indices", "indptr"):
+        assert ours.scores[part].dtype == theirs.scores[part].dtype
+        assert ours.scores[part].tolist() == theirs.scores[part].tolist()
+
+
+def test_a_corpus_of_stop_words_alone_has_no_hits() -> None:
+    assert opened(corpus_of("the", "and")).search(["the", "harbor"], topk=3) == [[], []]
 
 
 def test_case_stop_words_and_punctuation_do_not_matter() -> None:
