@@ -97,6 +97,36 @@ def test_filter_facets_and_order_are_in_the_address(page: Page, port: int) -> No
     assert page.locator(".search input").input_value() == "turns>=4 -status:infra"
 
 
+def test_ranges_are_typed_and_are_in_the_address(page: Page, port: int) -> None:
+    visit(page, port, "#/0?status=failure", "episodes")
+    columns = whole_table(port, 0)["columns"]
+    rows = list(zip(columns["status"], columns["turns"], columns["advantage"], strict=True))
+    summary = page.locator(".summary")
+    press(page, "/", *["Tab"] * 11)  # over five columns
+    page.keyboard.type("-2")
+    press(page, "Tab")
+    page.keyboard.type("-0.5")
+    fit = [row for row in rows if row[0] == "failure" and row[2] and -2 <= row[2] <= -0.5]
+    expect(summary).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
+    assert query(page, "advantage") == "-2..-0.5"
+    page.get_by_label("turns from").focus()
+    page.keyboard.type("3")
+    fit = [row for row in fit if row[1] >= 3]
+    expect(summary).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
+    assert query(page, "turns") == "3.."
+    least = min(value for value in columns["score"] if value is not None)
+    expect(page.get_by_label("score from")).to_have_attribute("placeholder", f"{least:g}")
+    page.reload()
+    expect(summary).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
+    expect(page.get_by_label("advantage to")).to_have_value("-0.5")
+    press(page, "End", "Enter")
+    page.locator("[data-ready=side]").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="show all").press("Enter")
+    expect(summary).to_contain_text(f"{len(rows)} episodes")
+    assert page.evaluate("location.hash") == "#/0"
+
+
 def test_a_filter_that_means_nothing_says_why_and_hides_nothing(page: Page, port: int) -> None:
     visit(page, port, "#/0?q=colour%3Ared", "episodes")
     expect(page.locator(".complaint")).to_contain_text("there is no column 'colour'")
@@ -137,6 +167,7 @@ def test_keys_walk_turns_members_views_and_groups(page: Page, port: int) -> None
     page.locator("[data-ready=graph]").wait_for()
     press(page, "]")
     expect(page.locator(".head")).to_contain_text("group 1")
+    page.locator("[data-ready=graph]").wait_for()
     press(page, "[", "Escape")
     page.locator("[data-ready=episodes]").wait_for()
 
@@ -263,6 +294,8 @@ def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, port: i
     expect(page.locator(".row.cursor")).to_contain_text("step-000001")
     page.goto(f"http://127.0.0.1:{port}/#/{Runs.DAMAGED:d}/step-000000/0")
     expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
+    press(page, "Escape")
+    page.locator("[data-ready=episodes]").wait_for()
     visit(page, port, f"#/{Runs.DAMAGED:d}/step-000001/0", "side")
     expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
 
@@ -318,6 +351,11 @@ def test_two_evaluations_are_compared_task_by_task(page: Page, port: int) -> Non
     page.locator(".who a").nth(1).press("Enter")
     page.locator("[data-ready=turn]").wait_for()
     expect(page.locator(".head")).to_contain_text("eval-000004-sampled/group 1")
+    visit(page, port, f"#/{Runs.EVALUATED:d}?view=compare", "compare")
+    sides = [page.get_by_label(name) for name in ("before", "after")]
+    assert [side.input_value() for side in sides] == [
+        f"{Runs.EVALUATED:d}:eval-00000{step}-sampled" for step in (0, 4)
+    ]
 
 
 def test_our_failures_are_told_from_the_models_and_alike_ones_are_one(

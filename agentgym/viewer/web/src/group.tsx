@@ -24,6 +24,7 @@ const TURN_MS = 1000;
 
 export function GroupView({ run, file, group, about }: { run: number; file: string; group: number; about: About }) {
   const path = `/api/runs/${run}/files/${encodeURIComponent(file)}/groups/${group}`;
+  useKeys({ Escape: toTable }); // the way back while nothing is read yet, or cannot be
   return (
     <Show from={load<Group>(path)} what={`group ${group} of ${file}`}>
       {(found) => <Members path={path} group={found} about={about} />}
@@ -155,6 +156,10 @@ function usePlayer(group: Group, { place, turn, select }: Selection, isShown: bo
   return { playing: playing.value, toggle };
 }
 
+function toTable(): void {
+  go({ file: null, group: null, query: new URLSearchParams() });
+}
+
 function keysOf(group: Group, { place, turn, select }: Selection): Record<string, () => void> {
   const at = group.members[place];
   const step = (by: number) => {
@@ -178,7 +183,7 @@ function keysOf(group: Group, { place, turn, select }: Selection): Record<string
     "]": () => other(1),
     "[": () => other(-1),
     Enter: () => go({ query: withQuery({ view: "turn" }) }),
-    Escape: () => go({ file: null, group: null, query: new URLSearchParams() }),
+    Escape: toTable,
   };
   VIEWS.forEach(([name], index) => {
     keys[String(index + 1)] = () => go({ query: withQuery({ view: name }) });
