@@ -32,6 +32,9 @@ VIEWS = {
     "shop": f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=4",
     "hits": f"#/{Runs.PICTURED:d}/eval-000000/2?view=turn&turn=2",
     "terminal": f"#/{Runs.PICTURED:d}/eval-000000/3?view=turn&turn=2",
+    "calls": f"#/{Runs.PICTURED:d}/eval-000000/5?view=turn&turn=2",
+    "page": f"#/{Runs.PICTURED:d}/eval-000000/6?view=turn&turn=2",
+    "tokens": f"#/{Runs.PICTURED:d}/eval-000000/7?view=turn&turn=1&token=1&shade=credit",
     "apart": f"{S1}?view=graph&apart=1",
     "damaged": f"#/{Runs.DAMAGED:d}",
     "empty": f"#/{Runs.EMPTY:d}",
@@ -202,7 +205,10 @@ def test_credit_is_shown_as_stored_and_ticked_as_recomputed(page: Page, port: in
     bar = page.locator(".member.selected .bar").nth(2).locator("title")
     expect(bar).to_contain_text(f"their mean: {statistics.mean(outcomes):.4g}")
     expect(went_in).to_contain_text("averaged over this step in")
-    page.get_by_label("credit by").select_option("gigpo")
+    by = page.get_by_label("credit by")
+    by.focus()
+    page.keyboard.type("gig")
+    expect(by).to_have_value("gigpo")
     expect(page.locator(".tick")).to_contain_text("shown: gigpo; the run used salt")
     other = get(port, "/api/runs/0/files/step-000001/groups/0/credit?scheme=gigpo")
     expect(number).to_have_text(f"+{other['members']['0']['advantages'][2]:.4f}")
@@ -228,6 +234,15 @@ def test_a_click_in_the_graph_selects_the_turn_everywhere(page: Page, port: int)
     assert (query(page, "member"), query(page, "turn")) == ("2", "2")
     expect(page.get_by_label("selected edge")).to_contain_text("click[B2]")
     expect(page.locator(".member.selected .name")).to_have_text("m2")
+    press(page, "ArrowUp")
+    expect(page.get_by_label("selected edge")).not_to_contain_text("click[B2]")
+    page.get_by_label("selected edge").get_by_role("button", name="m0/").first.press("Enter")
+    assert query(page, "member") == "0"
+    edges = page.locator(".edge")
+    expect(edges).to_have_count(len(visits))
+    page.get_by_label("members apart").press(" ")
+    expect(edges).to_have_count(sum(visits.values()))
+    assert query(page, "apart") == "1"
 
 
 def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> None:
@@ -238,6 +253,40 @@ def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> No
     expect(sampled).to_have_attribute("title", "id 2, logprob -0.5, 60.7%")
     assert sampled.evaluate("e => e.style.getPropertyValue('--heat')") == "0.125"
     expect(tokens.locator(".unsampled span")).to_have_attribute("title", "id 1, not sampled")
+
+
+def test_tokens_are_shaded_by_whatever_is_stored_of_them(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/7?view=turn&turn=1", "turn")
+    tokens = page.get_by_label("tokens")
+    # Drawn at temperature 2 with p ** 0.5 / kept: exp(-1) / 1, and then exp(-0.25) / 1.25.
+    expect(tokens.locator(".sampled .token").nth(0)).to_have_attribute(
+        "title",
+        "id 2, logprob -2, 13.5%, drawn with 36.8%, ratio 0.368, advantage +1.500, critic 0.25",
+    )
+    press(page, ".", ".")
+    expect(tokens.locator("p.facts")).to_contain_text("drawn with 62.3%, ratio 0.974")
+
+    def heats() -> list[str]:
+        found: list[str] = tokens.locator(".sampled .token").evaluate_all(
+            "all => all.map(e => e.style.getPropertyValue('--heat'))"
+        )
+        return found
+
+    assert heats() == ["0.500", "0.125"]
+    shaded_by = tokens.get_by_label("shaded by")
+    shaded_by.focus()
+    for shade, expected in (
+        ("ratio", ["1.000", "0.039"]),  # |log2 0.368| is above 1, |log2 0.9735| is 0.039
+        ("credit", ["1.000", "0.333"]),
+        ("critic", ["0.250", "1.000"]),
+    ):
+        press(page, "ArrowDown")
+        expect(shaded_by).to_have_value(shade)
+        assert (query(page, "shade"), heats()) == (shade, expected)
+    shaded_by.select_option("credit")
+    expect(tokens.locator(".sampled .below")).to_have_count(1)
+    press(page, "Escape", "ArrowLeft")
+    assert query(page, "shade") == "credit"
 
 
 def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> None:
@@ -278,6 +327,38 @@ def test_a_shell_is_a_terminal_beside_its_picture(page: Page, port: int) -> None
     expect(commands).to_have_text(["$ cat note", "> submit dusk"])
     image = page.get_by_label("Came back").locator("img")
     assert image.evaluate("async e => { await e.decode(); return e.naturalWidth }") == 8
+
+
+def test_calls_are_a_terminal_and_edits_are_diffs(page: Page, port: int) -> None:
+    visit(page, port, VIEWS["calls"], "turn")
+    terminal = page.get_by_label("Terminal")
+    expect(terminal.locator(".command")).to_have_text(["$ pytest -q", "> edit f.py", "> submit"])
+    expect(terminal.locator(".diff")).to_have_text(" def f():\n-    return 1\n+    return 2\n")
+    expect(terminal.locator("p.text").nth(1)).to_have_text("f.py was changed")
+    expect(page.get_by_label("Graded")).to_contain_text("test_f: passed")
+    press(page, "ArrowLeft")
+    expect(page.get_by_label("Did").locator(".removed")).to_have_text("-    return 1")
+    expect(page.get_by_label("Graded")).to_have_count(0)
+
+
+def test_a_page_and_its_picture_show_what_was_clicked(page: Page, port: int) -> None:
+    visit(page, port, VIEWS["page"], "turn")
+    saw = page.get_by_label("Saw")
+    expect(saw.locator(".clicked")).to_have_text('2 button "Submit" clicked')
+    picture = saw.locator(".picture img").bounding_box()
+    mark = saw.locator(".picture rect").bounding_box()
+    assert picture and mark
+    left, top = mark["x"] - picture["x"], mark["y"] - picture["y"]
+    assert left / picture["width"] == pytest.approx(80 / 160, abs=0.02)
+    assert top / picture["height"] == pytest.approx(90 / 120, abs=0.02)
+    expect(page.get_by_label("Came back").locator(".picture svg")).to_have_count(0)
+    press(page, "ArrowLeft")
+    expect(saw.locator(".clicked")).to_have_text('1 textbox typed "a, b"')
+    press(page, "End")
+    expect(saw.locator(".clicked")).to_have_count(2)
+    expect(saw.locator(".picture path")).to_have_attribute("d", "M40 20 L105 100")
+    press(page, "ArrowLeft")
+    expect(saw.locator(".picture circle")).to_have_attribute("cx", "40")
 
 
 def test_a_diff_is_shown_as_one_wherever_it_stands(page: Page, port: int) -> None:

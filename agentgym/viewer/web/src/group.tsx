@@ -36,6 +36,7 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
   const { query } = route.value;
   const scheme = query.get("scheme");
   const credit = load<Credit>(`${path}/credit${scheme ? `?scheme=${encodeURIComponent(scheme)}` : ""}`);
+  const trained = load<Credit>(`${path}/credit`);
   const view = query.get("view") ?? "side";
   const selection = selectionOf(group, query);
   const advantages = useMemo(() => advantagesOf(group, credit, scheme), [group, credit, scheme]);
@@ -51,7 +52,7 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
           <span class="aside-label">task</span> <span class="mono">{group.task_id}</span>
         </p>
         <Tick credit={credit} />
-        <Schemes credit={credit} scheme={scheme} />
+        <Schemes credit={trained.state === "ready" ? trained : credit} scheme={scheme} />
       </div>
       <Strip group={group} advantages={advantages} titles={titles} scale={scale} selection={selection} />
       <div class="tabs">
