@@ -12,8 +12,11 @@ from stored_runs import by_seed, write_run
 
 from agentgym import store
 from agentgym.env import TurnEnv
+from agentgym.envs.toys.png import encode_png
+from agentgym.picture import Places, with_places
 from agentgym.rows import schema
-from agentgym.types import Episode, EpisodeId, ErrorInfo, Status
+from agentgym.tools import Call
+from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status
 
 
 class Runs(IntEnum):
@@ -34,6 +37,13 @@ SHOWN = (
     ("agentgym/Search-v0", "gen1/unseen"),
     ("agentgym/Box-v0", "gen1/unseen"),
 )
+EDIT = {"path": "f.py", "old": "def f():\n    return 1\n", "new": "def f():\n    return 2\n"}
+CALLS = (
+    (Call(name="bash", arguments={"command": "pytest -q"}), "exit code 1\n1 failed"),
+    (Call(name="edit", arguments=EDIT), "f.py was changed"),
+)
+FACTS = {"resolved": 1.0, "flaw": None, "fail_to_pass": {"test_f": "passed"}, "broken": {}}
+PAGE = 'Task: Press Submit.\n\n[1] textbox [2] button "Submit"\nnothing else'
 DIFF = "@@ -1,2 +1,2 @@\n def f():\n-    return 1\n+    return 2"
 
 
@@ -45,9 +55,10 @@ def won_by_expert(env_id: str, split: str, *, group: int) -> Episode:
     first, _ = env.reset(options={"task": task})
     turns, terminated = [], False
     while not terminated:
-        action = env.expert_action()
-        observation, reward, terminated, _, _ = env.step(action)
-        turns.append(replace(turn(action, ""), observation=observation, reward=float(reward)))
+        text = env.expert_action()
+        done = turn(env.parse(text).action, "")
+        observation, reward, terminated, _, _ = env.step(text)
+        turns.append(replace(done, text=text, observation=observation, reward=float(reward)))
     return replace(
         episode(turns, 1.0),
         id=EpisodeId(step=0, group=group, member=0),
@@ -59,11 +70,44 @@ def won_by_expert(env_id: str, split: str, *, group: int) -> Episode:
     )
 
 
+def mended() -> Episode:
+    """Two calls in one turn, as SWE has them, and then the third; what grading found."""
+    answers = "\n".join(f"<tool_response>\n{text}\n</tool_response>" for _, text in CALLS)
+    first = turn("\n".join(str(call) for call, _ in CALLS), "")
+    first = replace(first, observation=Observation(text=answers))
+    last = turn(str(Call(name="submit", arguments={})), "end")
+    return replace(episode([first, last], 1.0), env="agentgym/SWE-v0", facts=FACTS)
+
+
+def clicked() -> Episode:
+    """A page with a picture that says where its button is, and clicks on it, as GUI has them."""
+    grey = encode_png([b"\xdd" * 160] * 120)
+    boxes = {1: (10.0, 10.0, 60.0, 20.0), 2: (80.0, 90.0, 50.0, 20.0)}
+    page = Observation(
+        text=PAGE, image=with_places(grey, Places(width=160, height=120, boxes=boxes))
+    )
+    actions = ("type[1, a, b]", "click[2]", "click_at[40, 60]", "drag[1, 2]")
+    turns = [replace(turn(action, ""), observation=page) for action in actions]
+    return replace(episode(turns, 0.0), env="agentgym/GUI-v0", first=page)
+
+
+def heated() -> Episode:
+    """Two tokens of which everything is known, drawn at a temperature of 2."""
+    done = replace(
+        turn("go", "end", values=(0.25, -1.0)),
+        logprobs=(-2.0, -0.5),
+        kept=(1.0, 1.25),
+        temperature=2.0,
+    )
+    return replace(episode([done], 1.0), advantages=(0.5,), token_advantages=((1.5, -0.5),))
+
+
 def write_pictured(folder: Path) -> None:
-    """One group for each environment of `SHOWN`, and one whose text is a diff."""
+    """One group for each environment of `SHOWN`, one whose text is a diff, and those above."""
     episodes = [won_by_expert(*each, group=group) for group, each in enumerate(SHOWN)]
     plain = episode([replace(turn("edit", ""), text=DIFF)], 0.0, first="a file")
-    episodes.append(replace(plain, id=EpisodeId(step=0, group=len(SHOWN), member=0)))
+    for group, made in enumerate((plain, mended(), clicked(), heated()), len(SHOWN)):
+        episodes.append(replace(made, id=EpisodeId(step=0, group=group, member=0)))
     store.write_episodes(folder / "episodes" / "eval-000000.parquet", episodes)
 
 

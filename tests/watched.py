@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from scored import episode, turn
 from small_runs import small_recipe
 
 from agentgym import store
+from agentgym.tools import Call
 from agentgym.trainers import config
 from agentgym.types import Episode, EpisodeId, ErrorInfo, Observation, Status
 
@@ -68,7 +70,43 @@ def hostile(payload: str, member: int) -> Episode:
         ),
         advantages=(0.5, -0.5),
         status=Status.FAILURE,
+        facts={payload: payload, "each": {payload: payload}, "all": [payload]},
     )
+
+
+def drawn() -> list[Episode]:
+    """For each environment with a picture of its own, a turn that has all of them in it."""
+    passages = "\n".join(
+        f'Doc {number}(Title: "{payload}") {payload}' for number, payload in enumerate(PAYLOADS)
+    )
+    hits = f"<information>{passages}</information>"
+    lines = (
+        f"[{number}] button {json.dumps(payload)} {payload}"
+        for number, payload in enumerate(PAYLOADS)
+    )
+    shop = " [SEP] ".join(("Instruction:", *PAYLOADS))
+    clicks = tuple(f"click[{payload.lower()}]" for payload in PAYLOADS)
+    house = f"Looking quickly around you, you see a box 1.\n\nYour task is to: {''.join(PAYLOADS)}."
+    calls = [Call(name="bash", arguments={"command": payload}) for payload in PAYLOADS]
+    edit = Call(
+        name="edit", arguments={"path": "x", "old": "\n".join(PAYLOADS), "new": PAYLOADS[0]}
+    )
+    answers = "\n".join(f"<tool_response>\n{payload}\n</tool_response>" for payload in PAYLOADS)
+    told = {
+        "agentgym/ALFWorld-v0": (house, "look"),
+        "agentgym/Search-v0": (hits, f"<search>{PAYLOADS[0]}</search>"),
+        "agentgym/WebShop-v0": (shop, clicks[1]),
+        "agentgym/Box-v0": (answers, f"run {''.join(PAYLOADS)}"),
+        "agentgym/SWE-v0": (answers, "\n".join(map(str, (*calls, edit)))),
+        "agentgym/GUI-v0": ("\n".join(lines), f"type[1, {PAYLOADS[1]}]"),
+    }
+    made = []
+    for group, (env, (text, action)) in enumerate(told.items(), 1):
+        seen = Observation(text=text, choices=clicks)
+        done = replace(turn(action, ""), observation=seen)
+        whole = replace(episode([done, done], 0.5), env=env, first=seen)
+        made.append(replace(whole, id=EpisodeId(step=0, group=group, member=0)))
+    return made
 
 
 def write_hostile(parent: Path) -> Path:
@@ -78,7 +116,7 @@ def write_hostile(parent: Path) -> Path:
     name = "<img src=x onerror=window.hits=1>"
     folder = parent / name
     episodes = [hostile(payload, number) for number, payload in enumerate(PAYLOADS)]
-    store.write_episodes(folder / "episodes" / "step-000000.parquet", episodes)
+    store.write_episodes(folder / "episodes" / "step-000000.parquet", [*episodes, *drawn()])
     again = [replace(each, id=replace(each.id, step=1)) for each in episodes]
     store.write_episodes(folder / "episodes" / "step-000001.parquet", again)
     odd = folder / "episodes" / f"{name}.parquet"

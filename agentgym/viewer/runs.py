@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
 from agentgym.errors import StoreError, UsageError
+from agentgym.picture import PNG, find_places
 from agentgym.store import Run
 from agentgym.types import Episode, Group, Observation, Turn
 from agentgym.viewer.pieces import token_texts
@@ -25,7 +26,6 @@ from agentgym.viewer.texts import TextMemory
 
 Stamp: TypeAlias = tuple[int, int]
 Columns: TypeAlias = dict[str, list[Any]]
-PNG = b"\x89PNG\r\n\x1a\n"
 KEPT_FILES = 2
 """Episode files whose groups stay in memory: the one being read, and the one before."""
 
@@ -192,7 +192,7 @@ def _groups(run: Run, name: str, _: Stamp) -> tuple[Group, ...]:
 def _episode(episode: Episode) -> dict[str, Any]:
     names = (
         "success", "score", "valid", "env", "policy_version", "panel_hash",
-        "system_prompt", "advantages", "token_advantages",
+        "system_prompt", "advantages", "token_advantages", "facts",
     )  # fmt: skip
     return {
         **{name: getattr(episode, name) for name in names},
@@ -214,7 +214,9 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 
 def _observation(observation: Observation) -> dict[str, Any]:
-    return asdict(observation) | {"image": is_png(observation.image)}
+    image = observation.image
+    places = find_places(image) if is_png(image) else None
+    return asdict(observation) | {"image": is_png(image), "places": places and asdict(places)}
 
 
 def is_png(image: bytes | None) -> TypeGuard[bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agentgym.browser import Gesture, Tab
 from agentgym.envs.gui.prompt import Command, Point
+from agentgym.picture import Places, with_places
 from agentgym.types import Json
 
 SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
@@ -39,10 +40,13 @@ def look(tab: Tab) -> View:
 
 
 def picture(tab: Tab) -> bytes:
-    """The window as a PNG file, with the numbers drawn on it."""
-    tab.call("() => __agentgym.mark()")
+    """The window as a PNG file, with the numbers drawn on it; it also says where they are."""
+    told: Mapping[str, Any] = tab.call("() => __agentgym.mark()")
+    boxes = {int(number): tuple(box) for number, box in told["boxes"]}
     try:
-        return tab.picture()
+        return with_places(
+            tab.picture(), Places(width=told["width"], height=told["height"], boxes=boxes)
+        )
     finally:
         tab.call("() => __agentgym.unmark()")
 

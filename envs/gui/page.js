@@ -363,10 +363,12 @@
     layer.style.cssText = "position:fixed;inset:0;pointer-events:none;z-index:2147483647";
     const root = layer.attachShadow({mode: "open"});
     const size = innerWidth < 400 ? 9 : 13;  // pixels; small windows are shown enlarged
+    const boxes = [];
     for (const id of observe().ids) {
       const element = find(id), box = element.getBoundingClientRect();
       if (box.bottom < 0 || box.top > innerHeight || box.right < 0 || box.left > innerWidth) continue;
       if (isClipped(element, box)) continue;
+      boxes.push([id, [box.left, box.top, box.width, box.height].map(each => Math.round(10 * each) / 10)]);
       const frame = document.createElement("div");
       frame.style.cssText = `position:fixed;left:${box.left}px;top:${box.top}px;width:${box.width}px;height:${box.height}px;outline:1px solid #d0021b`;
       const label = document.createElement("div");
@@ -375,6 +377,7 @@
       root.append(frame, label);
     }
     document.documentElement.append(layer);
+    return {width: innerWidth, height: innerHeight, boxes};
   }
 
   function unmark() {

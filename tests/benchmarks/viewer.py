@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from scored import ended, episode, group, turn
-from served import served
+from served import ask, served
 from stored_runs import write_run
 
 import agentgym.viewer
@@ -144,6 +144,14 @@ def best(measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(TRIES))
 
 
+def starting_s(folder: Path) -> float:
+    """Seconds from the command to the page's first answer."""
+    begun = time.perf_counter()
+    with served(folder) as (port, _):
+        assert ask(port, "/")[0] == 200
+        return time.perf_counter() - begun
+
+
 def opening_s(browser: Browser, address: str, ready: str) -> float:
     """Seconds from a fresh page's navigation to what is waited for."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -215,6 +223,8 @@ def measure() -> Iterator[Row]:
         (folder / "empty").mkdir()
         big = write_big(folder / "big", FILES)
         write_run(folder / "wide", wide_group)
+        begun = best(lambda: starting_s(big))
+        yield Row(what="starts", value=begun, unit="s", bar=1.5, better="lower")
         with served(folder / "empty") as (port, _):
             floor = best(lambda: opening_s(browser, f"http://127.0.0.1:{port}/", ".empty"))
         yield Row(what="page of an empty run (floor)", value=floor, unit="s")

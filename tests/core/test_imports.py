@@ -128,7 +128,7 @@ def test_trainers_know_neither_environments_nor_sandboxes() -> None:
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("agentgym.viewer", ("types", "errors", "store", "registry", "serving")),
+        ("agentgym.viewer", ("types", "picture", "errors", "store", "registry", "serving")),
         ("agentgym.serving", ("errors",)),
     ],
 )

@@ -19,6 +19,7 @@ from agentgym.envs.gui.shop import translate
 from agentgym.envs.gui.tasks import FEW, KINDS
 from agentgym.envs.webshop.env import WebShop
 from agentgym.errors import UsageError
+from agentgym.picture import find_places
 from agentgym.sandboxes.browser import find_chromium
 from agentgym.types import Task
 
@@ -145,6 +146,13 @@ def test_the_picture_is_of_the_window(env: GUI) -> None:
     assert struct.unpack("!2I", observation.image[16:24]) == (480, 480)
     assert len(observation.image) < 100_000
     assert "agentgym-marks" not in env.tab.call("() => document.documentElement.outerHTML")
+    places = find_places(observation.image)
+    assert places is not None and (places.width, places.height) == (240, 240)
+    for number, (left, top, width, height) in places.boxes.items():
+        middle = env.tab.call("id => __agentgym.locate(id)", number)
+        found = pytest.approx({"x": left + width / 2, "y": top + height / 2}, abs=0.2)
+        assert middle == found, "boxes are rounded to a tenth"
+    assert len(places.boxes) > 1
 
 
 @pytest.mark.browser

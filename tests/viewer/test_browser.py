@@ -32,6 +32,9 @@ VIEWS = {
     "shop": f"#/{Runs.PICTURED:d}/eval-000000/1?view=turn&turn=4",
     "hits": f"#/{Runs.PICTURED:d}/eval-000000/2?view=turn&turn=2",
     "terminal": f"#/{Runs.PICTURED:d}/eval-000000/3?view=turn&turn=2",
+    "calls": f"#/{Runs.PICTURED:d}/eval-000000/5?view=turn&turn=2",
+    "page": f"#/{Runs.PICTURED:d}/eval-000000/6?view=turn&turn=2",
+    "tokens": f"#/{Runs.PICTURED:d}/eval-000000/7?view=turn&turn=1&token=1&shade=credit",
     "apart": f"{S1}?view=graph&apart=1",
     "damaged": f"#/{Runs.DAMAGED:d}",
     "empty": f"#/{Runs.EMPTY:d}",
@@ -97,6 +100,36 @@ def test_filter_facets_and_order_are_in_the_address(page: Page, port: int) -> No
     assert page.locator(".search input").input_value() == "turns>=4 -status:infra"
 
 
+def test_ranges_are_typed_and_are_in_the_address(page: Page, port: int) -> None:
+    visit(page, port, "#/0?status=failure", "episodes")
+    columns = whole_table(port, 0)["columns"]
+    rows = list(zip(columns["status"], columns["turns"], columns["advantage"], strict=True))
+    summary = page.locator(".summary")
+    press(page, "/", *["Tab"] * 11)  # over five columns
+    page.keyboard.type("-2")
+    press(page, "Tab")
+    page.keyboard.type("-0.5")
+    fit = [row for row in rows if row[0] == "failure" and row[2] and -2 <= row[2] <= -0.5]
+    expect(summary).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
+    assert query(page, "advantage") == "-2..-0.5"
+    page.get_by_label("turns from").focus()
+    page.keyboard.type("3")
+    fit = [row for row in fit if row[1] >= 3]
+    expect(summary).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
+    assert query(page, "turns") == "3.."
+    least = min(value for value in columns["score"] if value is not None)
+    expect(page.get_by_label("score from")).to_have_attribute("placeholder", f"{least:g}")
+    page.reload()
+    expect(summary).to_contain_text(f"{len(fit)} of {len(rows)} episodes")
+    expect(page.get_by_label("advantage to")).to_have_value("-0.5")
+    press(page, "End", "Enter")
+    page.locator("[data-ready=side]").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="show all").press("Enter")
+    expect(summary).to_contain_text(f"{len(rows)} episodes")
+    assert page.evaluate("location.hash") == "#/0"
+
+
 def test_a_filter_that_means_nothing_says_why_and_hides_nothing(page: Page, port: int) -> None:
     visit(page, port, "#/0?q=colour%3Ared", "episodes")
     expect(page.locator(".complaint")).to_contain_text("there is no column 'colour'")
@@ -137,6 +170,7 @@ def test_keys_walk_turns_members_views_and_groups(page: Page, port: int) -> None
     page.locator("[data-ready=graph]").wait_for()
     press(page, "]")
     expect(page.locator(".head")).to_contain_text("group 1")
+    page.locator("[data-ready=graph]").wait_for()
     press(page, "[", "Escape")
     page.locator("[data-ready=episodes]").wait_for()
 
@@ -171,7 +205,10 @@ def test_credit_is_shown_as_stored_and_ticked_as_recomputed(page: Page, port: in
     bar = page.locator(".member.selected .bar").nth(2).locator("title")
     expect(bar).to_contain_text(f"their mean: {statistics.mean(outcomes):.4g}")
     expect(went_in).to_contain_text("averaged over this step in")
-    page.get_by_label("credit by").select_option("gigpo")
+    by = page.get_by_label("credit by")
+    by.focus()
+    page.keyboard.type("gig")
+    expect(by).to_have_value("gigpo")
     expect(page.locator(".tick")).to_contain_text("shown: gigpo; the run used salt")
     other = get(port, "/api/runs/0/files/step-000001/groups/0/credit?scheme=gigpo")
     expect(number).to_have_text(f"+{other['members']['0']['advantages'][2]:.4f}")
@@ -197,6 +234,15 @@ def test_a_click_in_the_graph_selects_the_turn_everywhere(page: Page, port: int)
     assert (query(page, "member"), query(page, "turn")) == ("2", "2")
     expect(page.get_by_label("selected edge")).to_contain_text("click[B2]")
     expect(page.locator(".member.selected .name")).to_have_text("m2")
+    press(page, "ArrowUp")
+    expect(page.get_by_label("selected edge")).not_to_contain_text("click[B2]")
+    page.get_by_label("selected edge").get_by_role("button", name="m0/").first.press("Enter")
+    assert query(page, "member") == "0"
+    edges = page.locator(".edge")
+    expect(edges).to_have_count(len(visits))
+    page.get_by_label("members apart").press(" ")
+    expect(edges).to_have_count(sum(visits.values()))
+    assert query(page, "apart") == "1"
 
 
 def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> None:
@@ -207,6 +253,40 @@ def test_tokens_say_what_was_sampled_and_how_likely(page: Page, port: int) -> No
     expect(sampled).to_have_attribute("title", "id 2, logprob -0.5, 60.7%")
     assert sampled.evaluate("e => e.style.getPropertyValue('--heat')") == "0.125"
     expect(tokens.locator(".unsampled span")).to_have_attribute("title", "id 1, not sampled")
+
+
+def test_tokens_are_shaded_by_whatever_is_stored_of_them(page: Page, port: int) -> None:
+    visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/7?view=turn&turn=1", "turn")
+    tokens = page.get_by_label("tokens")
+    # Drawn at temperature 2 with p ** 0.5 / kept: exp(-1) / 1, and then exp(-0.25) / 1.25.
+    expect(tokens.locator(".sampled .token").nth(0)).to_have_attribute(
+        "title",
+        "id 2, logprob -2, 13.5%, drawn with 36.8%, ratio 0.368, advantage +1.500, critic 0.25",
+    )
+    press(page, ".", ".")
+    expect(tokens.locator("p.facts")).to_contain_text("drawn with 62.3%, ratio 0.974")
+
+    def heats() -> list[str]:
+        found: list[str] = tokens.locator(".sampled .token").evaluate_all(
+            "all => all.map(e => e.style.getPropertyValue('--heat'))"
+        )
+        return found
+
+    assert heats() == ["0.500", "0.125"]
+    shaded_by = tokens.get_by_label("shaded by")
+    shaded_by.focus()
+    for shade, expected in (
+        ("ratio", ["1.000", "0.039"]),  # |log2 0.368| is above 1, |log2 0.9735| is 0.039
+        ("credit", ["1.000", "0.333"]),
+        ("critic", ["0.250", "1.000"]),
+    ):
+        press(page, "ArrowDown")
+        expect(shaded_by).to_have_value(shade)
+        assert (query(page, "shade"), heats()) == (shade, expected)
+    shaded_by.select_option("credit")
+    expect(tokens.locator(".sampled .below")).to_have_count(1)
+    press(page, "Escape", "ArrowLeft")
+    assert query(page, "shade") == "credit"
 
 
 def test_the_house_is_drawn_from_what_the_game_said(page: Page, port: int) -> None:
@@ -249,6 +329,38 @@ def test_a_shell_is_a_terminal_beside_its_picture(page: Page, port: int) -> None
     assert image.evaluate("async e => { await e.decode(); return e.naturalWidth }") == 8
 
 
+def test_calls_are_a_terminal_and_edits_are_diffs(page: Page, port: int) -> None:
+    visit(page, port, VIEWS["calls"], "turn")
+    terminal = page.get_by_label("Terminal")
+    expect(terminal.locator(".command")).to_have_text(["$ pytest -q", "> edit f.py", "> submit"])
+    expect(terminal.locator(".diff")).to_have_text(" def f():\n-    return 1\n+    return 2\n")
+    expect(terminal.locator("p.text").nth(1)).to_have_text("f.py was changed")
+    expect(page.get_by_label("Graded")).to_contain_text("test_f: passed")
+    press(page, "ArrowLeft")
+    expect(page.get_by_label("Did").locator(".removed")).to_have_text("-    return 1")
+    expect(page.get_by_label("Graded")).to_have_count(0)
+
+
+def test_a_page_and_its_picture_show_what_was_clicked(page: Page, port: int) -> None:
+    visit(page, port, VIEWS["page"], "turn")
+    saw = page.get_by_label("Saw")
+    expect(saw.locator(".clicked")).to_have_text('2 button "Submit" clicked')
+    picture = saw.locator(".picture img").bounding_box()
+    mark = saw.locator(".picture rect").bounding_box()
+    assert picture and mark
+    left, top = mark["x"] - picture["x"], mark["y"] - picture["y"]
+    assert left / picture["width"] == pytest.approx(80 / 160, abs=0.02)
+    assert top / picture["height"] == pytest.approx(90 / 120, abs=0.02)
+    expect(page.get_by_label("Came back").locator(".picture svg")).to_have_count(0)
+    press(page, "ArrowLeft")
+    expect(saw.locator(".clicked")).to_have_text('1 textbox typed "a, b"')
+    press(page, "End")
+    expect(saw.locator(".clicked")).to_have_count(2)
+    expect(saw.locator(".picture path")).to_have_attribute("d", "M40 20 L105 100")
+    press(page, "ArrowLeft")
+    expect(saw.locator(".picture circle")).to_have_attribute("cx", "40")
+
+
 def test_a_diff_is_shown_as_one_wherever_it_stands(page: Page, port: int) -> None:
     visit(page, port, f"#/{Runs.PICTURED:d}/eval-000000/4?view=turn&turn=1", "turn")
     expect(page.locator(".diff .removed")).to_have_text("-    return 1")
@@ -263,6 +375,8 @@ def test_a_damaged_file_is_named_while_the_rest_stays_usable(page: Page, port: i
     expect(page.locator(".row.cursor")).to_contain_text("step-000001")
     page.goto(f"http://127.0.0.1:{port}/#/{Runs.DAMAGED:d}/step-000000/0")
     expect(page.get_by_role("alert")).to_contain_text("Could not read group 0 of step-000000")
+    press(page, "Escape")
+    page.locator("[data-ready=episodes]").wait_for()
     visit(page, port, f"#/{Runs.DAMAGED:d}/step-000001/0", "side")
     expect(page.locator(".tick")).to_contain_text("recomputed: difference 0")
 
@@ -318,6 +432,11 @@ def test_two_evaluations_are_compared_task_by_task(page: Page, port: int) -> Non
     page.locator(".who a").nth(1).press("Enter")
     page.locator("[data-ready=turn]").wait_for()
     expect(page.locator(".head")).to_contain_text("eval-000004-sampled/group 1")
+    visit(page, port, f"#/{Runs.EVALUATED:d}?view=compare", "compare")
+    sides = [page.get_by_label(name) for name in ("before", "after")]
+    assert [side.input_value() for side in sides] == [
+        f"{Runs.EVALUATED:d}:eval-00000{step}-sampled" for step in (0, 4)
+    ]
 
 
 def test_our_failures_are_told_from_the_models_and_alike_ones_are_one(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Error, Page
 from served import serving
-from watched import NOTHING, PAYLOADS, Watch, until, write_hostile
+from watched import NOTHING, PAYLOADS, Watch, drawn, until, write_hostile
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +37,13 @@ def test_hostile_text_stays_text_in_every_field_of_every_view(
             page.locator("[data-ready=turn]").wait_for()
             page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
             assert payload in (page.locator("main").text_content() or "")
+    for group, each in enumerate(drawn(), 1):
+        page.goto(f"{home}#/0/step-000000/{group}?view=turn&turn=2&shade=%3Cb%3E")
+        page.locator("[data-ready=turn]").wait_for()
+        page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
+        shown = page.locator("main").text_content() or ""
+        assert [each.env, *(payload for payload in PAYLOADS if payload not in shown)] == [each.env]
+    assert page.locator(".gui .clicked").count() == 1, "pages are drawn, and not told as text"
     whole, first = PAYLOADS, PAYLOADS[:1]  # YAML escapes some, and search cuts long ones
     for where, view, expected in (
         ("0/step-000000/0", "side", whole),
@@ -52,7 +59,8 @@ def test_hostile_text_stays_text_in_every_field_of_every_view(
         assert [payload for payload in expected if payload not in shown] == []
     page.goto(f"{home}#/0/{'%3Cimg src=x onerror=window.hits=1%3E'}/0")
     page.get_by_role("alert").wait_for()
-    page.goto(f"{home}#/0?q=%3Cimg+src%3Dx+onerror%3Dwindow.hits%3D1%3E:1&status=%3Cscript%3E")
+    text = "%3Cimg+src%3Dx+onerror%3Dwindow.hits%3D1%3E"
+    page.goto(f"{home}#/0?q={text}:1&status={text}&turns={text}..{text}&sort={text}")
     page.locator("[data-ready=episodes]").wait_for()
     assert watch.found() == NOTHING
 

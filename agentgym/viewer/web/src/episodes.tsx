@@ -1,10 +1,11 @@
-// The table of a run's episodes: facets, a filter, an order, all in the address.
+// The table of a run's episodes: facets, ranges, a filter, an order, all in the address.
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { factored, parseFilter, sortRows } from "./filter";
 import { count, largest, plain, statusWords } from "./format";
 import { useKeys } from "./keys";
 import { Banner, CreditBar, Show, Status } from "./parts";
+import { RANGED, Ranges, within } from "./ranges";
 import type { Cell, Num, Table } from "./records";
 import { go, href, route, withQuery } from "./route";
 import { showFresh, tailOf, type Tail } from "./tail";
@@ -18,6 +19,8 @@ const FACETS = [
   ["error", "error"],
   ["env", "environment"],
 ] as const;
+/** What narrows the table down, put aside. */
+const NO_CHOICE = Object.fromEntries(["q", ...FACETS.map(([column]) => column), ...RANGED].map((key) => [key, null]));
 const HEADS: [column: string, title: string, kind: string][] = [
   ["file", "file", "words"],
   ["group", "group", "num"],
@@ -47,7 +50,11 @@ function Listing({ run, tail }: { run: number; tail: Tail }) {
   const all = useMemo(() => Array.from({ length: size }, (_, row) => row), [size]);
   const filter = useMemo(() => parseFilter(query.get("q") ?? "", table), [query.get("q"), table]);
   const chosen = FACETS.map(([column]) => query.get(column));
-  const matching = useMemo(() => all.filter(filter.test), [all, filter]);
+  const ranges = RANGED.map((name) => query.get(name));
+  const matching = useMemo(
+    () => within(all.filter(filter.test), table, query),
+    [all, filter, ...ranges],
+  );
   const order = query.get("sort") ?? "";
   const rows = useMemo(
     () => sortRows(narrowed(matching, table, chosen), table, order),
@@ -63,6 +70,7 @@ function Listing({ run, tail }: { run: number; tail: Tail }) {
       </div>
       <aside class="facets">
         <Search problem={filter.problem} />
+        <Ranges table={table} />
         {FACETS.map(([column, title], index) => (
           <Facet
             key={column}
@@ -80,6 +88,11 @@ function Listing({ run, tail }: { run: number; tail: Tail }) {
             ? count(size, "episode")
             : `${rows.length.toLocaleString("en")} of ${count(size, "episode")}`}
           <Outcome table={table} rows={rows} />
+          {rows.length === size ? null : (
+            <button type="button" class="fresh" onClick={() => go({ query: withQuery(NO_CHOICE) })}>
+              show all
+            </button>
+          )}
           {whole ? null : <> &middot; reading on&hellip;</>}
           {fresh === null ? null : (
             <button type="button" class="fresh" onClick={() => showFresh(run)}>
@@ -234,7 +247,7 @@ function Rows({ run, table, rows, order }: { run: number; table: Table; rows: nu
             <Heading key={column} column={column} title={title} kind={kind} order={order} />
           ))}
         </div>
-        {rows.length === 0 ? <p class="empty">No episode matches. Loosen the filter or a choice on its side.</p> : null}
+        {rows.length === 0 ? <p class="empty">No episode matches all that is chosen. Loosen the filter, a range or a choice, or show all.</p> : null}
         {rows.slice(first, last).map((row, index) => (
           <div
             role="row"

@@ -24,6 +24,7 @@ const TURN_MS = 1000;
 
 export function GroupView({ run, file, group, about }: { run: number; file: string; group: number; about: About }) {
   const path = `/api/runs/${run}/files/${encodeURIComponent(file)}/groups/${group}`;
+  useKeys({ Escape: toTable }); // the way back while nothing is read yet, or cannot be
   return (
     <Show from={load<Group>(path)} what={`group ${group} of ${file}`}>
       {(found) => <Members path={path} group={found} about={about} />}
@@ -35,6 +36,7 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
   const { query } = route.value;
   const scheme = query.get("scheme");
   const credit = load<Credit>(`${path}/credit${scheme ? `?scheme=${encodeURIComponent(scheme)}` : ""}`);
+  const trained = load<Credit>(`${path}/credit`);
   const view = query.get("view") ?? "side";
   const selection = selectionOf(group, query);
   const advantages = useMemo(() => advantagesOf(group, credit, scheme), [group, credit, scheme]);
@@ -50,7 +52,7 @@ function Members({ path, group, about }: { path: string; group: Group; about: Ab
           <span class="aside-label">task</span> <span class="mono">{group.task_id}</span>
         </p>
         <Tick credit={credit} />
-        <Schemes credit={credit} scheme={scheme} />
+        <Schemes credit={trained.state === "ready" ? trained : credit} scheme={scheme} />
       </div>
       <Strip group={group} advantages={advantages} titles={titles} scale={scale} selection={selection} />
       <div class="tabs">
@@ -155,6 +157,10 @@ function usePlayer(group: Group, { place, turn, select }: Selection, isShown: bo
   return { playing: playing.value, toggle };
 }
 
+function toTable(): void {
+  go({ file: null, group: null, query: new URLSearchParams() });
+}
+
 function keysOf(group: Group, { place, turn, select }: Selection): Record<string, () => void> {
   const at = group.members[place];
   const step = (by: number) => {
@@ -178,7 +184,7 @@ function keysOf(group: Group, { place, turn, select }: Selection): Record<string
     "]": () => other(1),
     "[": () => other(-1),
     Enter: () => go({ query: withQuery({ view: "turn" }) }),
-    Escape: () => go({ file: null, group: null, query: new URLSearchParams() }),
+    Escape: toTable,
   };
   VIEWS.forEach(([name], index) => {
     keys[String(index + 1)] = () => go({ query: withQuery({ view: name }) });

@@ -26,8 +26,25 @@ export interface Observation {
   choices: string[] | null;
   /** Whether there is a picture to ask for. */
   image: boolean;
+  /** What the picture says of the window it is of; null where it says nothing. */
+  places: Places | null;
   key: string;
   state: string;
+}
+
+/** The pictured window's size, and where what can be used on it stands, by number; CSS pixels. */
+export interface Places {
+  width: number;
+  height: number;
+  boxes: Record<string, [x: number, y: number, width: number, height: number]>;
+}
+
+/** A box in a pictured window, or, without a width, a point. */
+export interface Mark {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
 }
 
 export interface Turn {
@@ -43,6 +60,9 @@ export interface Turn {
   reward: Num;
   channels: Record<string, Num | null>;
   values: Num[] | null;
+  temperature: Num;
+  /** The mass that the sampler chose among, by token; null where it drew as the model has it. */
+  kept: Num[] | null;
   seconds: Num;
 }
 
@@ -62,6 +82,8 @@ export interface Episode {
   turns: Turn[];
   advantages: Num[] | null;
   token_advantages: Num[][] | null;
+  /** What grading found beside the score. */
+  facts: Record<string, unknown>;
 }
 
 export interface EpisodeError {

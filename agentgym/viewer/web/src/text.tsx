@@ -3,7 +3,10 @@
 const HUNK = /^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@/m;
 
 export function Text({ text, class: name = "" }: { text: string; class?: string }) {
-  if (!HUNK.test(text)) return <p class={`text ${name}`}>{text}</p>;
+  return HUNK.test(text) ? <Diff text={text} class={name} /> : <p class={`text ${name}`}>{text}</p>;
+}
+
+export function Diff({ text, class: name = "" }: { text: string; class?: string }) {
   return (
     <div class={`text diff ${name}`}>
       {text.split("\n").map((line, index) => (

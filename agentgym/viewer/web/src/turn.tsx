@@ -4,9 +4,11 @@ import { pictureAt } from "./archive";
 import type { Selection } from "./selection";
 import { plain, signed } from "./format";
 import { constantsOf, hasGraph, inputsOf } from "./formula";
+import { Graded } from "./graded";
 import { graphAt } from "./graph";
 import { panelOf } from "./panels";
 import { CreditBar, Status } from "./parts";
+import { Picture } from "./picture";
 import {
   load,
   type Credit,
@@ -15,6 +17,7 @@ import {
   type Graph,
   type Group,
   type Loaded,
+  type Mark,
   type Num,
   type Observation,
   type Turn,
@@ -59,13 +62,14 @@ export function TurnView({ path, scheme, group, replay, advantages, credit, scal
               observation={before}
               picture={picture(selection.turn - 1)}
               drawn={panel?.seen?.(episode, selection.turn - 1, true)}
+              marks={panel?.marks?.(before, turn) ?? []}
             />
           ) : (
             <p>(reset failed)</p>
           )}
         </Block>
         <Block title="Did">
-          <Text class="action" text={turn.action ?? "(no action)"} />
+          {panel?.did && turn.action !== null ? panel.did(turn) : <Text class="action" text={turn.action ?? "(no action)"} />}
           {turn.invalid === null ? null : <p class="invalid">invalid: {turn.invalid}</p>}
           {turn.text.trim() === (turn.action ?? "").trim() ? null : (
             <details open>
@@ -82,7 +86,7 @@ export function TurnView({ path, scheme, group, replay, advantages, credit, scal
           />
         </Block>
         {panel && board ? <Block title={panel.title}>{board}</Block> : null}
-        {episode.error && selection.turn === episode.turns.length ? <Failure error={episode.error} /> : null}
+        {selection.turn === episode.turns.length ? <End episode={episode} /> : null}
       </div>
       <div class="worth">
         <CreditPanel
@@ -133,7 +137,7 @@ function Start({ episode, picture }: { episode: Episode; picture: string }) {
           )}
         </Block>
         {panel && board ? <Block title={panel.title}>{board}</Block> : null}
-        {episode.error && episode.turns.length === 0 ? <Failure error={episode.error} /> : null}
+        {episode.turns.length === 0 ? <End episode={episode} /> : null}
       </div>
       <div class="worth">
         <Choices observation={episode.first} action={null} />
@@ -151,10 +155,11 @@ function Block({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-function Seen({ observation, picture, drawn }: {
+function Seen({ observation, picture, drawn, marks = [] }: {
   observation: Observation;
   picture: string;
   drawn?: ComponentChildren;
+  marks?: Mark[];
 }) {
   return (
     <>
@@ -169,7 +174,21 @@ function Seen({ observation, picture, drawn }: {
       ) : (
         <Text text={observation.text} />
       )}
-      {observation.image ? <img src={picture} alt="what the environment showed" /> : null}
+      {observation.image ? <Picture observation={observation} address={picture} marks={marks} /> : null}
+    </>
+  );
+}
+
+/** What is known of an episode beside its last turn. */
+function End({ episode: { error, facts } }: { episode: Episode }) {
+  return (
+    <>
+      {error ? <Failure error={error} /> : null}
+      {Object.keys(facts).length ? (
+        <Block title="Graded">
+          <Graded facts={facts} />
+        </Block>
+      ) : null}
     </>
   );
 }

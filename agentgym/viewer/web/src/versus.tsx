@@ -39,12 +39,9 @@ export function Versus({ runs }: { runs: About[] }) {
 }
 
 function Chosen({ runs, tables, sides }: { runs: About[]; tables: (Table | null)[]; sides: Side[] }) {
-  const { query } = route.value;
-  const evaluations = sides.filter((side) => side.file.startsWith("eval"));
-  const usual = evaluations.length > 1 ? evaluations : sides;
-  const one = named(sides, query.get("a")) ?? usual[0];
-  const alike = usual.filter((side) => kindOf(side) === (one ? kindOf(one) : ""));
-  const other = named(sides, query.get("b")) ?? alike.at(-1);
+  const { query, run } = route.value;
+  const one = named(sides, query.get("a")) ?? firstOf(sides, run);
+  const other = named(sides, query.get("b")) ?? (one && partnerOf(sides, one));
   const verdicts = useMemo(
     () => (one && other ? judged(tables[one.run] ?? null, one, tables[other.run] ?? null, other) : []),
     [tables[one?.run ?? 0], tables[other?.run ?? 0], one && idOf(one), other && idOf(other)],
@@ -109,6 +106,20 @@ function idOf(side: Side): string {
 
 function named(sides: Side[], id: string | null): Side | undefined {
   return sides.find((side) => idOf(side) === id);
+}
+
+/** This run's first evaluation, or its first train step where it has none. */
+function firstOf(sides: Side[], run: number): Side | undefined {
+  const own = sides.filter((side) => side.run === run);
+  return own.find((side) => side.file.startsWith("eval")) ?? own[0] ?? sides[0];
+}
+
+/** The last one of the same kind, of the same run if there is one. */
+function partnerOf(sides: Side[], one: Side): Side | undefined {
+  const others = sides.filter((side) => side !== one);
+  const alike = others.filter((side) => kindOf(side) === kindOf(one));
+  const own = (among: Side[]) => among.findLast((side) => side.run === one.run);
+  return own(alike) ?? alike.at(-1) ?? own(others) ?? others.at(-1);
 }
 
 /** Sampled evaluations are compared with sampled ones, greedy with greedy. */
