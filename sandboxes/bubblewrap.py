@@ -12,16 +12,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from agentgym.errors import AgentGymError, SandboxError, UsageError
-from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits, Sandbox
-from agentgym.sandboxes import inside, owners
+from agentgym.errors import SandboxError, UsageError
+from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits
+from agentgym.sandboxes import owners
 from agentgym.sandboxes.cgroups import Cgroup, find_hierarchy
 from agentgym.sandboxes.holder import DIFF, RESTORE, SNAPSHOT, TOOLS, Holder, find_tool
-from agentgym.sandboxes.running import Program, Ran, run, word
+from agentgym.sandboxes.inside import Inside
+from agentgym.sandboxes.running import Program, Ran, run
 from agentgym.sandboxes.upper import changes
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -35,10 +35,9 @@ JOIN = (
 )
 BLOCK_BYTES = 512
 """The shell's unit of a file's size."""
-PROBE_S = 10.0
 
 
-class Bubblewrap(Sandbox):
+class Bubblewrap(Inside):
     """Commands see the host's programs, read-only, and a copy-on-write view of one folder.
 
     Args:
@@ -61,7 +60,7 @@ class Bubblewrap(Sandbox):
         if source is not None and not source.is_dir():
             raise UsageError(f"the sandbox's source must be a folder: {source}")
         self._limits = limits or Limits()
-        self._source, self._num_snapshots, self._closed = source, 0, False
+        self._source, self._closed = source, False
         hierarchy = find_hierarchy()
         self.isolation = f"bubblewrap: namespaces, {hierarchy or _weaker_limits()}"
         groups = hierarchy.parents.values() if hierarchy else ()
@@ -88,29 +87,9 @@ class Bubblewrap(Sandbox):
         try:
             for tool in TOOLS:
                 find_tool(tool)
-            with cls(timeout_s=PROBE_S) as sandbox:
-                result = sandbox.exec("echo works", timeout_s=PROBE_S)
-        except (AgentGymError, OSError) as error:
-            return " ".join(str(error).split())
-        return None if result.output == "works\n" else f"bubblewrap: {result}"
-
-    def exec(self, command: str, *, timeout_s: float) -> ExecResult:
-        """See `Sandbox.exec`."""
-        keep = self._limits.output_bytes
-        try:
-            argv = (b"/bin/bash", b"-c", word(command))
-        except OSError as error:
-            return ExecResult(exit_code=126, output=f"bash: {error.strerror}\n")
-        return self._run(argv, keep, timeout_s=timeout_s)[1]
-
-    def read(self, path: str, *, timeout_s: float) -> bytes:
-        """See `Sandbox.read`. The path means what it means inside: no link leads out."""
-        run = partial(self._run, timeout_s=timeout_s)
-        return inside.read(run, path, limit=self._limits.read_bytes)
-
-    def write(self, path: str, data: bytes, *, timeout_s: float) -> None:
-        """See `Sandbox.write`. The path means what it means inside: no link leads out."""
-        inside.write(partial(self._run, timeout_s=timeout_s), path, data)
+        except SandboxError as error:
+            return str(error)
+        return super().unavailable()
 
     def snapshot(self, *, timeout_s: float) -> str:
         """See `Sandbox.snapshot`."""
@@ -121,8 +100,7 @@ class Bubblewrap(Sandbox):
 
     def restore(self, name: str, *, timeout_s: float) -> None:
         """See `Sandbox.restore`."""
-        if name not in map(str, range(self._num_snapshots)):
-            raise UsageError(f"this sandbox has no snapshot '{name}'")
+        self._check_snapshot(name)
         self._live().script(RESTORE, name, timeout_s=timeout_s)
 
     def diff(self, *, timeout_s: float) -> tuple[Change, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ class Daemon:
         if self.address.startswith("unix://") and not Path(self.address[len("unix://") :]).exists():
             raise SandboxError(f"{MISSING} at {self.address}: start one, or set DOCKER_HOST")
         with _failures(MISSING):
-            self._api: Any = APIClient(**given, version="auto", timeout=CONNECT_S)
+            self._api: Any = APIClient(**given, version=_version(self.address), timeout=CONNECT_S)
+            self._api.ping()
 
     @contextmanager
     def calls(self, until: float, *, what: str = LOST) -> Iterator[Any]:
@@ -56,6 +58,14 @@ class Daemon:
     def close(self) -> None:
         """End the connection."""
         self._api.close()
+
+
+@cache
+def _version(address: str) -> str:
+    """Of the interface; an engine starts programs to answer."""
+    given = kwargs_from_env() | {"base_url": address}
+    with closing(APIClient(**given, version="auto", timeout=CONNECT_S)) as api:
+        return str(api.api_version)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ HOST_SHOWN = ("/usr", "/etc/alternatives", "/etc/ld.so.cache")
 HOST_FILES = {
     "etc/passwd": "agent:x:1000:1000::/tmp:/bin/bash\n",
     "etc/group": "agent:x:1000:\n",
+    "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/ld.so.cache": "",
 }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+import sys
+from compileall import compile_dir
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from tempfile import TemporaryDirectory
 
 from agentgym.cache import cache_folder
@@ -33,7 +36,8 @@ def pytest_folder() -> Path:
         found = [importlib.metadata.distribution(name) for name in PACKAGES]
     except importlib.metadata.PackageNotFoundError as error:
         raise UsageError(f"{error.name} is not installed here; install the extra swe") from error
-    folder = cache_folder() / "swe" / "tools" / "-".join(each.version for each in found)
+    versions = (sys.implementation.cache_tag, *(each.version for each in found))
+    folder = cache_folder() / "swe" / "tools" / "-".join(versions)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +48,8 @@ def pytest_folder() -> Path:
                 if file.suffix == ".py" and ".." not in file.parts:
                     (made / file).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(str(distribution.locate_file(file)), made / file)
+        # Sandboxes cannot write there: without this each of them would compile it anew.
+        compile_dir(made, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
         with suppress(OSError):  # another process was first
             made.rename(folder)
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import partial
+from itertools import islice
 
 import pytest
 from sandbox_drivers import make
@@ -14,7 +15,7 @@ from agentgym.envs.swe.judge import run_tests
 from agentgym.envs.swe.mined import build
 from agentgym.envs.swe.mined.operators import OPERATORS, Source, find_mutants
 from agentgym.envs.swe.mined.panel import SPLITS, committed, task_hash
-from agentgym.envs.swe.mined.sdists import folder_of, get_repository, repositories
+from agentgym.envs.swe.mined.sdists import folder_of, get_repository, pristine, repositories
 from agentgym.envs.swe.mined.statement import write_statement
 from agentgym.envs.swe.problem import Edit, Suite, read_problem
 from agentgym.errors import UsageError
@@ -103,12 +104,13 @@ def test_places_are_told_in_bytes_where_letters_have_several() -> None:
 
 def test_a_statement_names_tests_and_documentation_but_no_place() -> None:
     text = 'class A:\n    """What A does."""\n\n    def b(self):\n        return 1\n'
-    said = write_statement(
-        SMALL, ["tests/t.py::test_a", "tests/t.py::test_b[1]"], text=text, function="A.b"
-    )
+    names = ["tests/t.py::test_a", "tests/t.py::test_b[1]"]
+    said = write_statement(SMALL, names, parts=[(text, "A.b")])
     assert said.startswith("parse 1.22.4 has a bug. 2 tests fail: `test_a`, `test_b[1]`.")
     assert said.endswith("What A does.")
     assert "return 1" not in said and "tests/t.py" not in said
+    two = write_statement(SMALL, names, parts=[(text, "A.b"), ("def c(): pass", "c")])
+    assert two == said.replace("a bug", "2 bugs")
 
 
 TESTS = b"""
@@ -175,11 +177,51 @@ def test_the_manifest_and_the_panel_fit_together() -> None:
         assert f"real1/{get_repository(repository_id).split}" == split
 
 
+def fetched() -> None:
+    """Skip where the release is not there."""
+    if not folder_of(SMALL).is_dir():
+        pytest.skip("parse 1.22.4 is not fetched here; `make test` fetches it")
+
+
+def test_operators_take_turns_and_two_bugs_are_mended_in_any_order() -> None:
+    fetched()
+    tally = build.Tally()
+    tried = []
+    for attempt in islice(build.attempts(SMALL, tally), 80):
+        tried.append(attempt)
+        tally.verdicts[build.ACCEPTED] += 1
+    assert len({number for number, _ in tried}) == len(tried)
+    single = [mutants[0] for _, mutants in tried if len(mutants) == 1]
+    first = {mutant.operator for mutant in single[: len(OPERATORS)]}
+    assert len(first) > len(OPERATORS) - 3  # a text may have no place for one
+    pairs = [mutants for _, mutants in tried if len(mutants) == 2]
+    assert len(pairs) > 10
+    for one, other in pairs:
+        assert one in single and other in single and one.function != other.function
+        text = pristine(SMALL.id)[one.edit.path].decode()
+        both = other.edit.apply(one.edit.apply(text))
+        for order in ((one, other), (other, one)):
+            mended = both
+            for each in order:
+                mended = Edit(path="", old=each.edit.new, new=each.edit.old).apply(mended)
+            assert mended == text
+
+
+def test_a_file_has_no_more_than_its_share_of_tasks() -> None:
+    tally = build.Tally()
+    mutant = next(find_mutants("p.py", "def f(a):\n    return a + 1\n"))
+    for _ in range(build.PER_FILE):
+        assert tally.has_room([mutant])
+        secret = {"fail_to_pass": ["t.py::test"]}
+        row = {"verdict": build.ACCEPTED, "paths": ["p.py", "p.py"], "functions": ["f", "f"]}
+        tally.add({**row, "task": {"secret": secret}})
+    assert not tally.has_room([mutant])
+
+
 @pytest.mark.slow
 def test_a_task_of_the_panel_is_built_the_same_again_and_can_be_solved() -> None:
     """Six runs of a real test suite."""
-    if not folder_of(SMALL).is_dir():
-        pytest.skip("parse 1.22.4 is not fetched here; `make test` fetches it")
+    fetched()
     make("bubblewrap").close()
     sandbox = partial(open_sandbox, "bubblewrap", limits=Limits())
     green = build.find_green(SMALL, sandbox=sandbox)
@@ -188,8 +230,8 @@ def test_a_task_of_the_panel_is_built_the_same_again_and_can_be_solved() -> None
     numbered = dict(build.list_mutants(SMALL))
     for task_id in ids:
         number = int(task_id.rpartition("/")[2])
-        row = build.try_mutant(
-            SMALL, number, numbered[number], green=green, tally=build.Tally(), sandbox=sandbox
+        row = build.try_mutants(
+            SMALL, number, [numbered[number]], green=green, tally=build.Tally(), sandbox=sandbox
         )
         task = Task(**row["task"])
         assert (task.id, task_hash(task)) == (task_id, committed()[task_id])

@@ -13,11 +13,13 @@ import pytest
 from docker_engine import containers
 from sandbox_drivers import WAIT_S, make, why_not
 
-from agentgym.errors import SandboxError, UsageError
+from agentgym.errors import DeadlineError, SandboxError, UsageError
 from agentgym.sandbox import Change
 from agentgym.sandboxes import owners
 
-PROGRAMS = ("bash", "sh", "cat", "chmod", "env", "find", "head", "id", "ls", "mkdir")
+PROGRAMS = (
+    "bash", "sh", "cat", "chmod", "env", "find", "head", "id", "ls", "mkdir", "setpriv", "tar",
+)  # fmt: skip
 IMAGE = "agentgym-tests:small"
 
 
@@ -80,8 +82,32 @@ def test_a_command_may_hold_what_is_no_text() -> None:
         result = sandbox.exec("printf '%s' 'a\\\udcff\n' > x", timeout_s=WAIT_S)
         assert result.exit_code == 0
         assert sandbox.read("x", timeout_s=WAIT_S) == b"a\\\xff\n"
-        long = 50_000 * "\udcff"
-        assert "write it to a file" in sandbox.exec(long, timeout_s=WAIT_S).output
+        assert sandbox.exec(f": {50_000 * chr(0xDCFF)}", timeout_s=WAIT_S).exit_code == 0
+
+
+def test_how_a_program_sets_its_output_is_gone_with_it() -> None:
+    with make("docker") as sandbox:
+        sandbox.exec("python3 -c 'import os; os.set_blocking(1, False)'", timeout_s=WAIT_S)
+        result = sandbox.exec("head -c 3000000 /dev/zero", timeout_s=WAIT_S)
+        assert (result.exit_code, result.lost_bytes) == (0, 3_000_000 - 2**16)
+
+
+def test_files_that_take_too_long_end_the_sandbox() -> None:
+    with make("docker") as sandbox:
+        with pytest.raises(DeadlineError, match="and was destroyed"):
+            sandbox.write("large", bytes(10**7), timeout_s=0.0)
+        with pytest.raises(SandboxError, match="lost"):
+            sandbox.exec("true", timeout_s=WAIT_S)
+
+
+def test_an_image_without_what_is_needed_is_refused(image: str, tmp_path: Path) -> None:
+    from agentgym.sandboxes.images import copy_out, import_root
+
+    copy_out(image, "/", tmp_path)
+    (tmp_path / "bin" / "tar").unlink()
+    import_root(tmp_path, "agentgym-tests:smaller")
+    with pytest.raises(SandboxError, match="the image has no 'tar'"):
+        make("docker", image="agentgym-tests:smaller")
 
 
 def test_a_container_may_wait_to_be_asked_for() -> None:

@@ -57,6 +57,7 @@ def test_a_command_that_fails_is_a_result(sandbox: Sandbox) -> None:
     assert run(sandbox, "echo out; echo err >&2; exit 3") == ExecResult(
         exit_code=3, output="out\nerr\n"
     )
+    assert run(sandbox, "echo out > /dev/stdout; echo err > /dev/stderr").output == "out\nerr\n"
     assert run(sandbox, "kill -9 $$").exit_code == 137
     assert run(sandbox, "no-such-command").exit_code == 127
 
@@ -160,6 +161,7 @@ CHANGES = {
         Change(path="hard", kind="file", data=b"one\n"),
         Change(path="\udcff", kind="file", data="é".encode()),
     ],
+    "printf x > hidden; chmod 000 hidden": [Change(path="hidden", kind="file", data=b"x")],
     "truncate -s 4000 sparse": [Change(path="sparse", kind="file", data=bytes(4000))],
 }
 

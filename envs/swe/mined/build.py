@@ -6,17 +6,19 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from agentgym.cache import cache_folder
 from agentgym.envs.swe.judge import PASSED, run_tests
-from agentgym.envs.swe.mined.operators import Mutant, find_mutants
+from agentgym.envs.swe.mined.operators import OPERATORS, Mutant, find_mutants
 from agentgym.envs.swe.mined.sdists import Repository, fetch, pristine
 from agentgym.envs.swe.mined.statement import write_statement
-from agentgym.envs.swe.problem import Suite
+from agentgym.envs.swe.problem import NEVER_COUNT, Suite
 from agentgym.errors import SandboxError
 from agentgym.sandbox import Sandbox
 from agentgym.types import Task
@@ -25,6 +27,7 @@ CLEAN_RUNS = 3
 MOST_FAILING = 20
 PER_REPOSITORY = 60
 PER_FILE = 12
+KEPT_A_PAIR = 3
 RUN_S = 60.0
 ACCEPTED = "accepted"
 
@@ -36,18 +39,22 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     by_file: Counter[str] = field(default_factory=Counter)
     seen: set[tuple[str, ...]] = field(default_factory=set)
-    """Function and failing tests of what was accepted."""
+    """Functions and failing tests of what was accepted."""
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """One more mutant."""
+        """One more attempt."""
         self.verdicts[row["verdict"]] += 1
         if row["verdict"] == ACCEPTED:
-            self.by_file[row["path"]] += 1
-            self.seen.add((row["function"], *row["task"]["secret"]["fail_to_pass"]))
+            self.by_file.update({*row["paths"]})
+            self.seen.add((*row["functions"], *row["task"]["secret"]["fail_to_pass"]))
+
+    def has_room(self, mutants: Sequence[Mutant]) -> bool:
+        """Whether there are few enough tasks in their files."""
+        return all(self.by_file[each.edit.path] < PER_FILE for each in mutants)
 
 
 def built_file(repository: Repository) -> Path:
-    """Where the results lie, a line a mutant."""
+    """Where the results lie, a line an attempt."""
     return cache_folder() / "swe" / "built" / f"{repository.id}.jsonl"
 
 
@@ -60,8 +67,9 @@ def built_rows(repository: Repository) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def list_mutants(repository: Repository) -> list[tuple[int, Mutant]]:
-    """All mutants under their numbers, in the order in which they are tried."""
+@cache
+def list_mutants(repository: Repository) -> tuple[tuple[int, Mutant], ...]:
+    """All mutants under their numbers, in the order in which they are tried: operators in turn."""
     files = pristine(repository.id)
     found = [
         mutant
@@ -71,11 +79,54 @@ def list_mutants(repository: Repository) -> list[tuple[int, Mutant]]:
     ]
     numbered = list(enumerate(found))
     random.Random(f"swe {repository.id}").shuffle(numbered)
-    return numbered
+    by_operator: dict[str, list[tuple[int, Mutant]]] = {name: [] for name in OPERATORS}
+    for number, mutant in numbered:
+        by_operator[mutant.operator].append((number, mutant))
+    rounds = zip_longest(*by_operator.values())
+    return tuple(each for turn in rounds for each in turn if each is not None)
+
+
+def attempts(repository: Repository, tally: Tally) -> Iterator[tuple[int, tuple[Mutant, ...]]]:
+    """What is tried, under its number: single bugs, and after each third kept the last two at once.
+
+    Each of two that were kept alone fails tests alone, so both must be mended.
+
+    Args:
+        tally: what was tried so far, told of each attempt before the next one is asked for.
+    """
+    numbered = list_mutants(repository)
+    kept: list[Mutant] = []
+    for number, mutant in numbered:
+        if not tally.has_room([mutant]):
+            continue
+        before = tally.verdicts[ACCEPTED]
+        yield number, (mutant,)
+        if tally.verdicts[ACCEPTED] == before:
+            continue
+        kept.append(mutant)
+        two = tuple(kept[-2:])
+        if len(kept) % KEPT_A_PAIR == 0 and tally.has_room(two) and fit_together(repository, *two):
+            yield len(numbered) + number, two
+
+
+def fit_together(repository: Repository, first: Mutant, second: Mutant) -> bool:
+    """Whether two bugs can be put in at once and mended in any order."""
+    one, other = first.edit, second.edit
+    if one.path != other.path:
+        return True
+    text = pristine(repository.id)[one.path].decode()
+    if first.function == second.function or one.apply(text).count(other.old) != 1:
+        return False
+    both = other.apply(one.apply(text))
+    if other.apply(text).count(one.old) != 1 or one.apply(other.apply(text)) != both:
+        return False
+    return both.count(one.new) == both.count(other.new) == 1
 
 
 def is_source(repository: Repository, path: str) -> bool:
     """Whether bugs may be put into a file."""
+    if set(PurePosixPath(path).parts) & {*NEVER_COUNT}:
+        return False
     return any(
         path == each or each.endswith("/") and path.startswith(each) for each in repository.source
     )
@@ -114,46 +165,49 @@ def build(
     fetch(repository)
     done: dict[int, dict[str, Any]] = {row["number"]: row for row in built_rows(repository)}
     tally = Tally()
-    for row in done.values():
-        tally.add(row)
-    numbered = list_mutants(repository)
     green: tuple[str, ...] = ()
     began, tried = time.monotonic(), 0
     file = built_file(repository)
     file.parent.mkdir(parents=True, exist_ok=True)
-    for number, mutant in numbered:
+    for number, mutants in attempts(repository, tally):
+        if number in done:
+            row = done[number]
+        else:
+            green = green or find_green(repository, sandbox=sandbox)
+            row = try_mutants(
+                repository, number, mutants, green=green, tally=tally, sandbox=sandbox
+            )
+            with file.open("a", encoding="utf-8") as handle:
+                handle.write(json.dumps(row) + "\n")
+            tried += 1
+        tally.add(row)
+        if number not in done:
+            rate = 3600 * tried / (time.monotonic() - began)
+            say(
+                f"{repository.id}: {tally.verdicts.total()} mutants tried, "
+                f"{tally.verdicts[ACCEPTED]} accepted, {rate:,.0f} mutants/hour"
+            )
         if tally.verdicts[ACCEPTED] >= min(tasks, PER_REPOSITORY):
             break
-        if number in done or tally.by_file[mutant.edit.path] >= PER_FILE:
-            continue
-        green = green or find_green(repository, sandbox=sandbox)
-        row = try_mutant(repository, number, mutant, green=green, tally=tally, sandbox=sandbox)
-        tally.add(row)
-        with file.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(row) + "\n")
-        tried += 1
-        rate = 3600 * tried / (time.monotonic() - began)
-        say(
-            f"{repository.id}: {len(done) + tried} of {len(numbered)} mutants tried, "
-            f"{tally.verdicts[ACCEPTED]} accepted, {rate:,.0f} mutants/hour"
-        )
     return tally
 
 
-def try_mutant(
+def try_mutants(
     repository: Repository,
     number: int,
-    mutant: Mutant,
+    mutants: Sequence[Mutant],
     *,
     green: tuple[str, ...],
     tally: Tally,
     sandbox: Callable[..., Sandbox],
 ) -> dict[str, Any]:
-    """One row: what the tests say of a mutant, and the task if it becomes one."""
-    edit, files = mutant.edit, pristine(repository.id)
-    changed = {**files, edit.path: edit.apply(files[edit.path].decode()).encode()}
-    report = run_tests(suite_of(repository), changed, sandbox=sandbox, timeout_s=RUN_S)
+    """One row: what the tests say of the bugs, and the task if they become one."""
+    files = dict(pristine(repository.id))
+    for each in mutants:
+        files[each.edit.path] = each.edit.apply(files[each.edit.path].decode()).encode()
+    report = run_tests(suite_of(repository), files, sandbox=sandbox, timeout_s=RUN_S)
     failing = [name for name in green if report is None or report["tests"].get(name) != PASSED]
+    functions = [each.function for each in mutants]
     verdict = ACCEPTED
     if report is None or report["changed"]:
         verdict = "no report"
@@ -161,17 +215,16 @@ def try_mutant(
         verdict = "survived"
     elif len(failing) > MOST_FAILING or len(failing) == len(green):
         verdict = "too many fail"
-    elif (mutant.function, *failing) in tally.seen:
+    elif (*functions, *failing) in tally.seen:
         verdict = "another one like it"
     row = {
         "number": number,
-        "operator": mutant.operator,
-        "path": edit.path,
-        "function": mutant.function,
+        "paths": [each.edit.path for each in mutants],
+        "functions": functions,
         "verdict": verdict,
     }
     if verdict == ACCEPTED:
-        task = make_task(repository, number, mutant, failing=failing, green=green)
+        task = make_task(repository, number, mutants, failing=failing, green=green)
         row["task"] = asdict(task)
     return row
 
@@ -179,14 +232,14 @@ def try_mutant(
 def make_task(
     repository: Repository,
     number: int,
-    mutant: Mutant,
+    mutants: Sequence[Mutant],
     *,
     failing: list[str],
     green: tuple[str, ...],
 ) -> Task:
-    """The task of a mutant that some tests find."""
-    edit, split = mutant.edit, f"real1/{repository.split}"
-    text = pristine(repository.id)[edit.path].decode()
+    """The task of bugs that some tests find."""
+    split, files = f"real1/{repository.split}", pristine(repository.id)
+    parts = [(files[each.edit.path].decode(), each.function) for each in mutants]
     return Task(
         id=f"{split}/{repository.id}/{number:05d}",
         split=split,
@@ -194,11 +247,13 @@ def make_task(
         public={
             "type": repository.name,
             "repository": repository.id,
-            "operator": mutant.operator,
-            "statement": write_statement(repository, failing, text=text, function=mutant.function),
+            "operator": ", ".join(each.operator for each in mutants),
+            "statement": write_statement(repository, failing, parts=parts),
         },
         secret={
-            "solution": [{edit.path: {"old": edit.new, "new": edit.old}}],
+            "solution": [
+                {each.edit.path: {"old": each.edit.new, "new": each.edit.old}} for each in mutants
+            ],
             "hidden": sorted({name.partition("::")[0] for name in failing}),
             "fail_to_pass": failing,
             "pass_to_pass": [name for name in green if name not in failing],

@@ -35,7 +35,7 @@ class Repository(BaseModel):
     source: tuple[str, ...]
     """What bugs are put into and solutions may change: files, and folders, which end in "/"."""
     tests: tuple[str, ...]
-    """The files with tests, which judge."""
+    """The files with tests, and folders of such, which judge."""
     split: Literal["train", "test"]
     roots: tuple[str, ...] = (".",)
     """The folders from which modules are imported."""

@@ -13,22 +13,24 @@ NAMED_TESTS = 3
 
 
 def write_statement(
-    repository: Repository, failing: Sequence[str], *, text: str, function: str
+    repository: Repository, failing: Sequence[str], *, parts: Sequence[tuple[str, str]]
 ) -> str:
     """The statement of one task.
 
     Args:
         failing: the ids of the tests.
-        text: the source file that the bug is in.
-        function: the dotted name of the function around it.
+        parts: for each bug the source file that it is in, as text, and the dotted name of the
+            function around it.
     """
+    bugs = "a bug" if len(parts) == 1 else f"{len(parts)} bugs"
     names = [name.partition("::")[2] for name in failing[:NAMED_TESTS]]
     more = f" and {len(failing) - len(names)} more" if len(failing) > len(names) else ""
     tests = "test fails" if len(failing) == 1 else "tests fail"
-    said = f"{repository.name} {repository.version} has a bug. {len(failing)} {tests}: "
+    said = f"{repository.name} {repository.version} has {bugs}. {len(failing)} {tests}: "
     said += ", ".join(f"`{name}`" for name in names) + f"{more}. These tests are not in your copy."
-    doc = find_doc(text, function)
-    return f"{said}\n\nOf the part concerned the documentation says:\n{doc}" if doc else said
+    for doc in dict.fromkeys(find_doc(text, function) for text, function in parts):
+        said += f"\n\nOf the part concerned the documentation says:\n{doc}" if doc else ""
+    return said
 
 
 def find_doc(text: str, function: str) -> str:
