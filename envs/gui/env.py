@@ -10,6 +10,7 @@ from agentgym.env import TurnEnv
 from agentgym.envs.gui.acting import SCRIPT, View, carry_out, look, picture
 from agentgym.envs.gui.experts.book import EXPERTS
 from agentgym.envs.gui.experts.reading import Scene
+from agentgym.envs.gui.experts.slips import Beginner
 from agentgym.envs.gui.miniwob import MiniWoB
 from agentgym.envs.gui.prompt import SYSTEM_PROMPT, Command, read_action
 from agentgym.envs.gui.shop import Shop
@@ -237,3 +238,7 @@ class GUI(PageEnv):
             return self._shop.expert_action(self.shown)
         play = EXPERTS.get(str(self.task.public["type"]))
         return "done" if play is None else play(Scene(text=self.shown, did=self.did))
+
+    def demonstrator(self, *, seed: int) -> Beginner:
+        """The expert, who makes a slip when asked for one."""
+        return Beginner(self, seed=seed)
