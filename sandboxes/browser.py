@@ -53,16 +53,24 @@ ARGUMENTS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
 QUIET = (
-    "() => new Promise(done => {"
-    "const ports = new MessageChannel(); ports.port1.onmessage = () => done(0);"
-    "ports.port2.postMessage(0)})"
+    "async ms => {"
+    "if (ms) await __pwClock.controller.runFor(ms);"
+    "await new Promise(done => {"
+    "const ports = new MessageChannel(); ports.port1.onmessage = done;"
+    "ports.port2.postMessage(0)});"
+    "return window.__leaving === true}"
 )
-"""Gives an answer once the page has run what it had queued, such as the sending of a form."""
+"""Lets so much time pass, and gives an answer once the page has run what it had queued, such as the
+sending of a form: whether it is about to be left. Playwright's own call for the clock would run
+again, with all before it, in every page that is opened later: these would begin at another time."""
 WATCH = (
     "if (window.navigation) navigation.addEventListener('navigate', event => {"
-    "if (!event.hashChange && !event.downloadRequest) window.__leaving = true})"
+    "if (!event.hashChange && !event.downloadRequest) window.__leaving = true});"
+    "addEventListener('dragstart', event => {"
+    "if (event.target.type === 'password') event.preventDefault()}, true)"
 )
-"""Marks a page that is about to be left."""
+"""Marks a page that is about to be left. And Chromium lets no password be dragged out of its field,
+but says that it does: Playwright would wait for the rest."""
 DRAG_STEPS = 6
 """Moves between the ends of a drag: scripts want to see some."""
 LEAVE_POLL_S = 0.005
@@ -325,6 +333,8 @@ class _Inner:
             await mouse.down()
             await mouse.move(gesture.to_x, gesture.to_y, steps=DRAG_STEPS)
             await mouse.up()
+        elif gesture.kind == "leave":
+            await mouse.move(-1, -1)
         elif gesture.kind == "type":
             await keyboard.type(gesture.text)
         elif gesture.kind == "press":
@@ -335,18 +345,16 @@ class _Inner:
 
     async def _settle(self) -> None:
         """Let the page run what is due, and wait for the page that it leads to."""
-        if await self._is_leaving():
-            await self._arrive()
-        if self._look.tick_ms is not None:
-            assert self._context is not None
-            await self._context.clock.run_for(self._look.tick_ms)
-            if await self._is_leaving():
+        for passing_ms in (0, self._look.tick_ms or 0):
+            if await self._is_leaving(passing_ms):
                 await self._arrive()
 
-    async def _is_leaving(self) -> bool:
+    async def _is_leaving(self, passing_ms: int) -> bool:
         try:
-            await self.page.evaluate(QUIET)
-            return bool(await self.page.evaluate("() => window.__leaving === true"))
+            for frame in self.page.frames[1:] if passing_ms else ():
+                with suppress(Error):  # it may be gone
+                    await frame.evaluate(QUIET, passing_ms)
+            return bool(await self.page.evaluate(QUIET, passing_ms))
         except Error as error:
             if "crash" in error.message.lower() or self.page.is_closed():
                 raise
