@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from agentgym.browser import Tab
+from agentgym.browser import Gesture, Tab
 from agentgym.env import TurnEnv
 from agentgym.envs.gui.acting import SCRIPT, View, carry_out, look, picture
 from agentgym.envs.gui.experts.book import EXPERTS
@@ -98,6 +98,8 @@ class PageEnv(TurnEnv):
                 tick_ms=frame.tick_ms,
             )
             self._tab = (place, tab)
+        else:
+            self.tab.act(Gesture(kind="leave"))  # what it was left on would open, a menu say
         self.instruction = place.begin(self.tab, self.task)
         self._view = look(self.tab)
         self._first_entry = self._view.entry

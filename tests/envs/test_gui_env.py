@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
+from gui_tour import tour
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +83,15 @@ def test_the_same_seed_is_the_same_task_and_another_is_not(env: GUI, kind: str) 
     others = {begin(env, kind, seed) for seed in (4, 5, 6)}
     assert begin(env, kind, 3) == first
     assert others - {first}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "kind", ["enter-password", "click-menu", "use-autocomplete", "email-inbox"]
+)
+def test_a_page_takes_every_action_and_begins_as_it_was_loaded(env: GUI, kind: str) -> None:
+    """All pages are in the benchmark `gui`."""
+    assert tour(env, kind, seed=7) == tour(env, kind, seed=7)
 
 
 @pytest.mark.browser
