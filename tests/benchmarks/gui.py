@@ -101,7 +101,7 @@ def contexts() -> Iterator[Row]:
 
 def play_and_tell() -> None:
     """In a process of its own: many episodes, an environment every fifty; print what grew."""
-    from agentgym.sandboxes.browser import program_of_process
+    from agentgym.sandboxes.chromium import program_of_process
 
     kinds = [kind for kind in KINDS[:60] if kind in EXPERTS]
     used: list[float] = []

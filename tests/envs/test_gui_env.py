@@ -20,7 +20,7 @@ from agentgym.envs.gui.shop import translate
 from agentgym.envs.gui.tasks import FEW, KINDS
 from agentgym.envs.webshop.env import WebShop
 from agentgym.errors import UsageError
-from agentgym.sandboxes.browser import find_chromium
+from agentgym.sandboxes.chromium import find_chromium
 from agentgym.types import Task
 
 

@@ -16,7 +16,8 @@ from pages import ORIGIN, Pages
 
 from agentgym.browser import Answer, Gesture
 from agentgym.errors import DeadlineError, SandboxError, UsageError
-from agentgym.sandboxes.browser import Chromium, Deadlines, find_chromium
+from agentgym.sandboxes.browser import Chromium, Deadlines
+from agentgym.sandboxes.chromium import find_chromium
 from agentgym.sandboxes.gate import Gate, origin_of, parse_head
 
 pytestmark = pytest.mark.browser
@@ -211,7 +212,8 @@ PROGRAM = """
 import sys, tempfile
 sys.path[:0] = sys.argv[1:]
 from pages import ORIGIN, Pages
-from agentgym.sandboxes.browser import Chromium, program_of_process
+from agentgym.sandboxes.browser import Chromium
+from agentgym.sandboxes.chromium import program_of_process
 tab = Chromium(sites={ORIGIN: Pages({"/": "hello"})})
 tab.open(ORIGIN + "/")
 print(program_of_process().scratch, flush=True)
