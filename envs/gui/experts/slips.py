@@ -51,5 +51,8 @@ def _slips(scene: Scene, thing: Thing) -> list[str]:
     if thing.role == "combobox":
         return [f"select[{thing.number}, {option}]" for option in thing.options]
     if thing.role == "textbox":
-        return [f"type[{thing.number}, {word}]" for word in WORD.findall(scene.task)]
+        # A wrong password as long as the right one would look right, and be handed in.
+        lengths = set(map(len, scene.quoted))
+        words = [word for word in WORD.findall(scene.task) if len(word) not in lengths]
+        return [f"type[{thing.number}, {word}]" for word in words]
     return []
