@@ -43,7 +43,8 @@ def save_vision_model(folder: Path) -> Path:
     tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROLS)})
     tokenizer.chat_template = TEMPLATE
-    start, end, image, video = (tokenizer.convert_tokens_to_ids(name) for name in CONTROLS)
+    ids: Any = tokenizer.convert_tokens_to_ids(list(CONTROLS))
+    start, end, image, video = ids
     config = Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
