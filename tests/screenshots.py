@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+from PIL import Image
 from playwright.sync_api import ViewportSize, expect, sync_playwright
 from served import serving
 
@@ -22,6 +24,7 @@ VIEWS = {
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZE: ViewportSize = {"width": 1280, "height": 800}
+COLOURS = 128
 PATIENCE_MS = 120_000
 UNDER_WAY = re.compile("reading|recomputing", re.IGNORECASE)
 LIGHT_ALONE = ("compare",)
@@ -45,7 +48,9 @@ def main() -> None:
                 page.locator("[data-ready]").wait_for()
                 expect(page.get_by_text(UNDER_WAY)).to_have_count(0, timeout=PATIENCE_MS)
                 suffix = "-dark" if scheme == "dark" else ""
-                page.screenshot(path=DOCS / f"viewer-{name}{suffix}.png")
+                image = Image.open(BytesIO(page.screenshot())).convert("RGB")
+                few = image.quantize(COLOURS, dither=Image.Dither.NONE)  # a third of the bytes
+                few.save(DOCS / f"viewer-{name}{suffix}.png", optimize=True)
             page.close()
         browser.close()
 
