@@ -10,10 +10,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forked
 
 from agentgym import registry, store
 from agentgym.checker import CHECKS
@@ -47,10 +49,14 @@ def run(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 class Reader:
-    """Somebody who carries out what the pages show, in one folder and each command once."""
+    """Somebody who carries out what the pages show, in one folder and each command once.
 
-    def __init__(self, folder: Path) -> None:
+    Scripts and commands that load a model are run by the process that has imported PyTorch.
+    """
+
+    def __init__(self, folder: Path, forked: Forked) -> None:
         self.folder = folder
+        self._forked = forked
         self._ran: set[str] = set()
 
     def read(self, page: Path) -> None:
@@ -64,7 +70,7 @@ class Reader:
                 name = named[1] if named else "example.py"
                 (self.folder / name).write_text(text, encoding="utf-8")
                 if kind == "python":
-                    run([sys.executable, name], self.folder)
+                    self._run_forked(["python", name])
 
     def _type(self, line: str) -> None:
         if not line or line in self._ran:
@@ -73,16 +79,23 @@ class Reader:
         words = shlex.split(line)
         if words[0] == "make":
             run(["make", "-n", *words[1:]], ROOT)
+        elif words[:2] in (["agentgym", "train"], ["agentgym", "eval"]):
+            self._run_forked(words)
         else:
             run(words, self.folder)
 
+    def _run_forked(self, words: list[str]) -> None:
+        code, said = self._forked.run(words, cwd=self.folder)
+        assert code == 0, f"{shlex.join(words)}\n{said}"
+
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Has read the README, to which the other pages may refer."""
-    reader = Reader(tmp_path_factory.mktemp("reader"))
-    reader.read(README)
-    return reader
+    with Forked() as forked:
+        reader = Reader(tmp_path_factory.mktemp("reader"), forked)
+        reader.read(README)
+        yield reader
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -66,7 +67,10 @@ def imports_of(name: str) -> Iterator[Import]:
             yield Import(importer=name, imported=imported, is_lazy=id(node) not in top)
 
 
-IMPORTS = [each for name in FILES for each in imports_of(name)]
+@cache
+def all_imports() -> tuple[Import, ...]:
+    """Of all modules."""
+    return tuple(each for name in FILES for each in imports_of(name))
 
 
 def within(name: str, *packages: str) -> bool:
@@ -78,7 +82,7 @@ def violations(importers: tuple[str, ...], forbidden: tuple[str, ...]) -> list[s
     """The imports of the forbidden by the importers, inside functions too."""
     return [
         f"{each.importer} imports {each.imported}"
-        for each in IMPORTS
+        for each in all_imports()
         if within(each.importer, *importers) and within(each.imported, *forbidden)
     ]
 
@@ -87,14 +91,14 @@ def test_the_walk_sees_every_module() -> None:
     assert {"agentgym", "agentgym.types", "agentgym.cli", "agentgym.pool"} <= CORE.keys()
     assert {"agentgym.envs.toys.box", "agentgym.sandboxes.scripted"} <= FILES.keys() - CORE.keys()
     assert "agentgym.trainers.credit.salt" in FILES
-    assert Import(importer="agentgym.pool", imported="agentgym.env", is_lazy=False) in IMPORTS
+    assert Import(importer="agentgym.pool", imported="agentgym.env", is_lazy=False) in all_imports()
 
 
 def test_records_and_errors_stand_on_the_standard_library() -> None:
     ours = ("agentgym.types", "agentgym.errors")
     others = [
         f"{each.importer} imports {each.imported}"
-        for each in IMPORTS
+        for each in all_imports()
         if each.importer in ours
         and each.imported not in ours
         and each.imported.partition(".")[0] not in sys.stdlib_module_names
@@ -105,7 +109,7 @@ def test_records_and_errors_stand_on_the_standard_library() -> None:
 def test_the_core_imports_no_plug_in_and_nothing_heavy() -> None:
     plug_ins = tuple(f"agentgym.{link}" for link in LINKS)
     assert violations(tuple(CORE.keys() - {"agentgym"}), (*plug_ins, *HEAVY)) == []
-    (*ours,) = (each for each in IMPORTS if each.importer == "agentgym")
+    (*ours,) = (each for each in all_imports() if each.importer == "agentgym")
     assert [each for each in ours if within(each.imported, *plug_ins, *HEAVY)] == []
 
 
@@ -134,7 +138,7 @@ def test_trainers_know_neither_environments_nor_sandboxes() -> None:
 )
 def test_what_serves_pages_knows_little(package: str, allowed: tuple[str, ...]) -> None:
     names = {f"agentgym.{name}" for name in allowed}
-    ours = [each for each in IMPORTS if within(each.importer, package)]
+    ours = [each for each in all_imports() if within(each.importer, package)]
     known = [each for each in ours if within(each.imported, "agentgym")]
     assert [each for each in known if not within(each.imported, *names, package)] == []
     assert all(any(within(each.imported, name) for each in known) for name in names)
@@ -142,7 +146,7 @@ def test_what_serves_pages_knows_little(package: str, allowed: tuple[str, ...]) 
 
 def test_nothing_is_built_on_the_viewer() -> None:
     """The command line loads it by name, when it is asked for."""
-    known = [each for each in IMPORTS if within(each.imported, "agentgym.viewer")]
+    known = [each for each in all_imports() if within(each.imported, "agentgym.viewer")]
     assert [each for each in known if not within(each.importer, "agentgym.viewer")] == []
 
 
@@ -156,7 +160,7 @@ def test_no_package_imports_anything_heavy_when_it_is_imported() -> None:
     packages = {name for name, file in FILES.items() if file.name == "__init__.py"}
     heavy = [
         f"{each.importer} imports {each.imported}"
-        for each in IMPORTS
+        for each in all_imports()
         if each.importer in packages
         and not each.is_lazy
         and within(each.imported, *HEAVY, *STORAGE)
@@ -167,7 +171,7 @@ def test_no_package_imports_anything_heavy_when_it_is_imported() -> None:
 def test_the_core_imports_downwards_only() -> None:
     """No cycle among the modules of the core; `agentgym` itself is above them all."""
     graph: dict[str, set[str]] = {name: set() for name in CORE}
-    for each in IMPORTS:
+    for each in all_imports():
         if each.importer in graph and each.imported in graph and not each.is_lazy:
             graph[each.importer].add(each.imported)
     assert [name for name, below in graph.items() if "agentgym" in below] == []

@@ -134,7 +134,7 @@ def test_a_pretrained_model_in_bfloat16_keeps_within_the_thresholds(smollm2_fold
         Request(
             episode=EpisodeId(step=0, group=0, member=member),
             turn=0,
-            ids=tuple(policy.tokenizer.encode(prompt)[: 80 + 7 * member]),
+            ids=tuple(policy.tokenizer.encode(prompt)[: 40 + 7 * member]),
             messages=(),
             seed=member,
             max_tokens=16,

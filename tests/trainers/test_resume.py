@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from forked import TESTS, Forked
 from small_runs import small_recipe
 
 from agentgym import registry, store
@@ -26,7 +27,6 @@ from agentgym.trainers.pack import assign
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Episode
 
-TESTS = Path(__file__).parents[1]
 LAST = "step-000005"
 SESSION = ("begin", "memory", "end")
 """Rows of a process from its start to its end, of which a run that goes on has several."""
@@ -37,24 +37,6 @@ SETTINGS: dict[str, Any] = {
     "train": {"steps": 5, "tasks_per_step": 2, "group_size": 6, "micro_batch_tokens": 400},
     "eval": {"tasks": 2},
 }
-
-
-def environment() -> dict[str, str]:
-    """One thread, and the tests' own modules."""
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-
-
-def perform(*commands: tuple[str, Sequence[Any]]) -> tuple[list[int], str]:
-    """Exit codes of commands, each in a process of its own, and all that they printed."""
-    listed = [[signal_at, [str(word) for word in words]] for signal_at, words in commands]
-    done = subprocess.run(
-        [sys.executable, "-m", "forked", json.dumps(listed)],
-        cwd=TESTS, env=environment(), timeout=300, text=True, check=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    codes: list[int] = json.loads(done.stdout.splitlines()[-1])
-    return codes, done.stdout
 
 
 def timeless(episode: Episode) -> Episode:
@@ -144,14 +126,23 @@ def forget_the_optimizer(run: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """All of them, in two rounds of processes: what is broken off, then what goes on."""
+def forked() -> Iterator[Forked]:
+    with Forked() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def runs(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory, forked: Forked) -> Runs:
+    """All of them: what is broken off, then what goes on."""
     top = tmp_path_factory.mktemp("runs")
     begun = {"unbroken": "", "repeated": "", **KILLS, "stopped": "env 0 1 INT"}
     folders = {name: top / str(number) for number, name in enumerate(begun)}
-    train = ["train", recipe_file, "--out"]
-    codes, first_said = perform(*((at, [*train, folders[name]]) for name, at in begun.items()))
-    assert codes == [0, 0] + [-signal.SIGKILL] * len(KILLS) + [130]
+    train = ["agentgym", "train", recipe_file, "--out"]
+    ended = [
+        forked.run([*train, folders[name]], signal_at=signal_at)
+        for name, signal_at in begun.items()
+    ]
+    assert [code for code, _ in ended] == [0, 0] + [-signal.SIGKILL] * len(KILLS) + [130]
     last_steps = {}
     for name in KILLS:
         rows = store.open(folders[name]).metrics()
@@ -165,18 +156,18 @@ def runs(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         else:
             shutil.rmtree(folders[name] / "checkpoints" / LAST)
     forget_the_optimizer(folders["forgetful"])
-    stop_again = [*train, folders["stopped"], "--resume"]
+    again = {"stopped again": "credit 1 1 INT", "stopped now": "credit 0 1 INT INT"}
     going_on = [*KILLS, "cut back", "forgetful", "damaged", "stopped"]
-    codes, said = perform(
-        ("credit 1 1 INT", stop_again),
-        ("credit 0 1 INT INT", stop_again),
-        *(("", [*train, folders[name], "--resume"]) for name in going_on),
-    )
+    for name in (*again, *going_on):
+        folder = folders["stopped" if name in again else name]
+        words = [*train, folder, "--resume"]
+        ended.append(forked.run(words, signal_at=again.get(name, "")))
+    codes = [code for code, _ in ended[len(begun) :]]
     return Runs(
         folders=folders,
         last_steps=last_steps,
-        codes=dict(zip(["stopped again", "stopped now", *going_on], codes, strict=True)),
-        said=first_said + said,
+        codes=dict(zip([*again, *going_on], codes, strict=True)),
+        said="".join(said for _, said in ended),
     )
 
 
@@ -229,48 +220,42 @@ def test_ctrl_c_once_saves_and_stops_and_twice_stops_now(runs: Runs) -> None:
     runs.assert_as_unbroken("stopped")
 
 
-def two_processes(recipe_file: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
-    """A run in two processes, started alone."""
-    words = ["train", str(recipe_file), "--out", str(folder), "--processes", "2", *more]
-    return subprocess.Popen(
-        [sys.executable, "-m", "agentgym", *words],
-        env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
+def wait_for_step(process: subprocess.Popen[bytes], folder: Path, step: int) -> None:
     """Until the metrics of that step are there."""
     until = time.monotonic() + 120
     path = folder / "metrics.jsonl"
     while not (path.exists() and f'{{"step": {step},' in path.read_text()):
-        assert process.poll() is None, process.communicate()[0]
+        assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.005)
 
 
 @pytest.mark.slow
 def test_two_processes_whiten_over_both_repeat_resume_and_leave_nobody_behind(
-    corridor_model: Path, tmp_path: Path
+    corridor_model: Path, tmp_path: Path, forked: Forked
 ) -> None:
     """One run with a critic unbroken, and one killed in its fourth step and resumed."""
     recipe = tmp_path / "recipe.yaml"
     settings = {**SETTINGS, "credit": {"name": "gae_token"}}
     recipe.write_text(config.dump(small_recipe(corridor_model, **settings)))
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
-    first = two_processes(recipe, unbroken)
-    said, _ = first.communicate(timeout=300)
-    assert first.returncode == 0, said
-    second = two_processes(recipe, killed)
+    train = ["agentgym", "train", recipe, "--processes", "2", "--out"]
+    code, said = forked.run([*train, unbroken])
+    assert code == 0, said
+    # One that is started alone: its followers are found below it.
+    second = subprocess.Popen(
+        [sys.executable, "-m", *map(str, train), str(killed)],
+        cwd=TESTS, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
     wait_for_step(second, killed, 2)
     followers = psutil.Process(second.pid).children(recursive=True)
     assert followers
     second.kill()
-    second.communicate()
+    second.wait()
     _, alive = psutil.wait_procs(followers, timeout=60)
     assert alive == []
-    third = two_processes(recipe, killed, "--resume")
-    said, _ = third.communicate(timeout=300)
-    assert third.returncode == 0, said
+    code, said = forked.run([*train, killed, "--resume"])
+    assert code == 0, said
     assert "resuming at step 2" in said
     found, expected = content(killed), content(unbroken)
     for part, value in expected.items():
