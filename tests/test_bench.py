@@ -9,8 +9,8 @@ from benchmarks.bench import NAMES, table
 ROOT = Path(__file__).parent.parent
 
 
-APART = {"gpu_check", "study", "vs_trl"}
-"""Benchmarks with a target of their own, as they take long or need a GPU."""
+APART = {"gpu_check", "study", "swe", "vs_trl"}
+"""Benchmarks with a target of their own or none, as they take long or need a GPU."""
 PARTS = {"__init__", "bench", "groups", "plans", "report"} | {
     f"vs_trl_{part}" for part in ("job", "ours", "theirs")
 }
