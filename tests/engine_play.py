@@ -23,6 +23,18 @@ class Played:
     generations: tuple[Generation, ...]
 
 
+class Slow:
+    """The engine of episodes whose environments take their time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.release = engine.release
+
+    async def generate(self, request: Request) -> Generation:
+        await asyncio.sleep(request.seed % 7 / 1000)
+        return await self.engine.generate(request)
+
+
 def ask(
     number: int, ids: Sequence[int], *, turn: int = 0, max_tokens: int = 6, temperature: float = 1.0
 ) -> Request:

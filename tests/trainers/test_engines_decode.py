@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from engine_play import forward_sizes, max_gap, play_all, said
+from engine_play import Slow, forward_sizes, max_gap, play_all, said
 from tiny_models import tiny_policy
 
-from agentgym.engine import Engine, Generation, Request
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
 
@@ -24,17 +21,6 @@ def test_it_says_what_generate_says(architecture: str, temperature: float) -> No
 
 
 def test_few_slots_and_slow_environments_change_no_token() -> None:
-    class Slow:
-        """The engine of episodes whose environments take their time."""
-
-        def __init__(self, engine: Engine) -> None:
-            self.engine = engine
-            self.release = engine.release
-
-        async def generate(self, request: Request) -> Generation:
-            await asyncio.sleep(request.seed % 7 / 1000)
-            return await self.engine.generate(request)
-
     policy = tiny_policy()
     slow = play_all(Slow(LocalEngine(policy, max_episodes=5, static_decode=True)))
     free = play_all(LocalEngine(policy))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from engine_play import Played, ask, forward_sizes, max_gap, play, play_all, said
+from engine_play import Played, Slow, ask, forward_sizes, max_gap, play, play_all, said
 from tiny_models import tiny_policy, tiny_tokenizer
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -130,17 +130,6 @@ def test_callers_with_a_deadline_are_batched_all_the_same() -> None:
 
 
 def test_slow_environments_change_no_token() -> None:
-    class Slow:
-        """The engine of episodes whose environments take their time."""
-
-        def __init__(self, engine: Engine) -> None:
-            self.engine = engine
-            self.release = engine.release
-
-        async def generate(self, request: Request) -> Generation:
-            await asyncio.sleep(request.seed % 7 / 1000)
-            return await self.engine.generate(request)
-
     policy = tiny_policy()
     slow = play_all(Slow(LocalEngine(policy, max_episodes=5)))
     free = play_all(LocalEngine(policy))
