@@ -66,8 +66,7 @@ def play_checkboxes(scene: Scene) -> str:
     """Exactly the boxes that are named."""
     names = scene.match(r"Select (.*) and click Submit")[0].split(", ")
     for box in scene.all("checkbox", "radio"):
-        wanted, checked = box.name in names, box.has("checked")
-        if wanted and not checked or checked and not wanted and box.role == "checkbox":
+        if (box.name in names) != box.has("checked"):
             return click(box)
     return submit(scene)
 
