@@ -249,12 +249,9 @@ class Renderer:
 
     def user_message(self, observation: Observation) -> Message:
         """The observation as the model reads it, with its picture if the model reads pictures."""
-        shown = observation.image is not None and self.pictures is not None
-        return Message(
-            role="user",
-            content=self.user_text(observation),
-            images=(observation.image,) if shown and observation.image else (),
-        )
+        image = None if self.pictures is None else observation.image
+        images = () if image is None else (image,)
+        return Message(role="user", content=self.user_text(observation), images=images)
 
     def user_text(self, observation: Observation) -> str:
         """The observation as the model reads it, control strings cut so that they stay text."""

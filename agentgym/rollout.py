@@ -122,11 +122,7 @@ async def _take_turns(
             prompt = conversation.observe(observation)
         room = agent.context - len(prompt.ids)
         if room < 1:
-            if not episode.turns:
-                raise ContextError(
-                    f"the first prompt of task '{start.task.id}' has {len(prompt.ids)} tokens, "
-                    f"the context holds {agent.context}"
-                )
+            _check_first(episode, prompt, agent, start=start)
             episode.end = Status.TRUNCATED_TOKENS
             return
         turn = len(episode.turns)
@@ -157,6 +153,15 @@ async def _take_turns(
                 ),
             )
         episode.end = _find_end(reply, agent, began=began)
+
+
+def _check_first(episode: _Play, prompt: Prompt, agent: Agent, *, start: Start) -> None:
+    """No episode ends before its first turn for want of room."""
+    if not episode.turns:
+        raise ContextError(
+            f"the first prompt of task '{start.task.id}' has {len(prompt.ids)} tokens, "
+            f"the context holds {agent.context}"
+        )
 
 
 async def _generate(

@@ -313,7 +313,7 @@ def make_agent(
     meter = meter or Meter()
     engine: LocalEngine | NaiveEngine
     if policy.vision is not None:
-        engine = NaiveEngine(policy, context=recipe.model.context)
+        engine = NaiveEngine(policy, context=recipe.model.context, meter=meter)
     else:
         engine = LocalEngine(
             policy,

@@ -37,17 +37,18 @@ class Decode:
             free: for every slot in use, its first token that holds nothing. The slots without a
                 piece are fed all the same, and what comes of it is put there.
         """
+        num_slots, _ = self._slots.shape
+        ids, positions = [0] * num_slots, [0] * num_slots
+        for slot, position in free.items():
+            positions[slot] = position
+        for piece in pieces:
+            ids[piece.slot], positions[piece.slot] = piece.ids[0], piece.start
+        index_2S = torch.tensor([ids, positions])
         if self._version != self._slots.version:
             self._version, self._graph = self._slots.version, None
-            self._index_2S = torch.zeros(
-                2, self._slots.shape[0], dtype=torch.long, device=self._slots.device
-            )
-        index = torch.zeros(self._index_2S.shape, dtype=torch.long)
-        for slot, position in free.items():
-            index[1, slot] = position
-        for piece in pieces:
-            index[0, piece.slot], index[1, piece.slot] = piece.ids[0], piece.start
-        self._index_2S.copy_(index)
+            self._index_2S = index_2S.to(self._slots.device)
+        else:
+            self._index_2S.copy_(index_2S)  # where a recorded graph reads it
         return self._run()[[piece.slot for piece in pieces]]
 
     def _run(self) -> Tensor:

@@ -20,6 +20,7 @@ from transformers import (
 
 from agentgym.engine import Generation, Request
 from agentgym.errors import EngineError, boundary
+from agentgym.meter import Meter
 from agentgym.trainers.engines.sampling import all_or_none, sample
 from agentgym.trainers.policy import Policy
 from agentgym.types import EpisodeId
@@ -28,14 +29,18 @@ from agentgym.types import EpisodeId
 class NaiveEngine:
     """Slow and plain; draws the tokens that the local engine draws, up to rounding."""
 
-    def __init__(self, policy: Policy, *, context: int | None = None) -> None:
+    def __init__(
+        self, policy: Policy, *, context: int | None = None, meter: Meter | None = None
+    ) -> None:
         """Generate with this policy.
 
         Args:
             context: the longest sequence in tokens; None is what the model was made for.
+            meter: what to measure with; all of a request counts as decoding.
         """
         self._policy = policy
         self._context = context or policy.context
+        self._meter = meter or Meter()
 
     async def generate(self, request: Request) -> Generation:
         """Sample one action from the whole sequence.
@@ -46,7 +51,7 @@ class NaiveEngine:
         room = min(request.max_tokens, self._context - len(request.ids))
         if room < 1:
             return Generation(ids=(), logprobs=(), finish="length")
-        with boundary(EngineError, "naive engine"):
+        with boundary(EngineError, "naive engine"), self._meter.phase("decode"):
             return self._run(request, room)
 
     def release(self, episode: EpisodeId) -> None:
