@@ -20,7 +20,7 @@ from agentgym.trainers.world import World
 
 CORRIDOR: dict[str, Any] = {
     "title": "a small run",
-    "env": {"id": "agentgym/Corridor-v0", "max_turns": 24},
+    "env": {"id": "agentgym/Corridor-v0", "max_turns": 12},
     "model": {"path": "tiny", "hidden": 32, "layers": 2, "context": 512},
     "warm_start": None,
     "train": {
@@ -48,7 +48,7 @@ def warm_model(folder: Path) -> Path:
     warm_start = {
         "demonstrations": 300,
         "mistakes": 0.3,
-        "updates": 120,
+        "updates": 160,
         "episodes_per_update": 8,
         "lr": 1e-2,
     }

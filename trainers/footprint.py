@@ -102,7 +102,7 @@ class Footprint:
         Weights and gradients are left out.
 
         Returns:
-            What the body takes, and what the logits add.
+            The most that lives while there are no logits, and what they add to it.
         """
         ids = tuple((row,) * length for row in range(rows))
         wanted = (range(1, length + 1),) * rows
@@ -113,23 +113,20 @@ class Footprint:
             model = self._model(dtype)
             if recompute:
                 recompute_layers(model)
-            scorer = Scorer(model, dtype=dtype)
-            # Found out by reading real numbers, which there are none of. In padded rows the model
-            # would build a mask that it does without where tensors have data.
-            scorer.takes_trees = _takes_hook(model, dtype)
             trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
             gradients = [torch.zeros_like(parameter) for parameter in trained]
             for parameter, gradient in zip(trained, gradients, strict=True):
                 parameter.grad = gradient
-            peaks = []
-            for score in (scorer.states, scorer.run):
-                made = LiveBytes([*model.parameters(), *gradients])
-                held = made.live
-                with made:
-                    score(batch).sum().backward()
-                peaks.append(made.peak - held)
-        body, whole = peaks
-        return body, max(0, whole - body)
+            made = LiveBytes([*model.parameters(), *gradients])
+            held = made.live
+            scorer = _Watched(model, dtype=dtype, made=made)
+            # Found out by reading real numbers, which there are none of. In padded rows the model
+            # would build a mask that it does without where tensors have data.
+            scorer.takes_trees = _takes_hook(model, dtype)
+            with made:
+                scorer.run(batch).sum().backward()
+        body = max(scorer.before, made.peak)
+        return body - held, max(0, scorer.with_logits - body)
 
     def _base(self) -> PreTrainedModel:
         # As it is loaded, not as it was published.
@@ -146,6 +143,23 @@ class Footprint:
             lora.add(model, self.adapter, seed=0, dtype=dtype)
         _fake(model)
         return model
+
+
+class _Watched(Scorer):
+    """Notes the most bytes that live before and while there are logits; `made` has those after."""
+
+    def __init__(self, model: PreTrainedModel, *, dtype: torch.dtype, made: LiveBytes) -> None:
+        super().__init__(model, dtype=dtype)
+        self.made = made
+        self.before = self.with_logits = 0
+
+    def _score_hidden(self, hidden_WH: Tensor, targets: list[int]) -> Tensor:
+        self.before = self.made.peak
+        hidden_WH.register_hook(self._leave_head)
+        return super()._score_hidden(hidden_WH, targets)
+
+    def _leave_head(self, gradient_WH: Tensor) -> None:
+        self.with_logits, self.made.peak = self.made.peak, self.made.live
 
 
 def _fake(model: PreTrainedModel) -> None:

@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "env": {"id": "dying_parts:DyingCorridor"},
     "credit": {"name": "dying_parts:DyingSalt"},
     "loss": {"name": "dying_parts:DyingPpo"},
-    "train": {"steps": 5, "tasks_per_step": 2, "group_size": 6, "micro_batch_tokens": 400},
+    "train": {"steps": 5, "tasks_per_step": 4, "group_size": 3, "micro_batch_tokens": 400},
     "eval": {"tasks": 2},
 }
 

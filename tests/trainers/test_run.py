@@ -438,7 +438,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 INTERRUPTED: dict[str, Any] = {
     "env": {"id": "dying_parts:DyingCorridor"},
     "credit": {"name": "dying_parts:DyingSalt"},
-    "warm_start": {"demonstrations": 60, "updates": 200, "episodes_per_update": 2},
+    "warm_start": {"demonstrations": 60, "updates": 50, "episodes_per_update": 2},
     "train": {"steps": 1, "tasks_per_step": 2},
     "eval": {"tasks": 1, "samples": 1},
 }
@@ -481,7 +481,7 @@ def test_ctrl_c_in_the_warm_start_stops_it_and_resume_begins_it_anew(
     assert result.summary().startswith("stopped in the warm start; --resume begins it anew")
     interrupt("")
     assert train(recipe, out=tmp_path / "run", resume=True).report is not None
-    assert "warm start 200/200" in capsys.readouterr().out
+    assert "warm start 50/50" in capsys.readouterr().out
 
 
 def test_ctrl_c_in_the_control_leaves_the_run_finished_without_one(
@@ -490,7 +490,7 @@ def test_ctrl_c_in_the_control_leaves_the_run_finished_without_one(
     capsys: pytest.CaptureFixture[str],
     interrupt: Callable[[str], None],
 ) -> None:
-    """The last evaluation takes at most two times 24 turns; the 80th is a demonstration's."""
+    """The last evaluation takes at most two times 12 turns; the 80th is a demonstration's."""
     recipe = small_recipe(corridor_model, **INTERRUPTED)
     interrupt("env 1 80 INT")
     result = train(recipe, out=tmp_path / "run", control=True)
