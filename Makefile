@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
-  search-study webshop-study test lint differential gpu-check bench vs-trl clean
+  search-study webshop-study gui-study test lint differential gpu-check bench vs-trl clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -110,7 +110,7 @@ setup-test: $(VENV)/.ready $(REAL)/.ready .cache/models.ready .cache/browser.rea
 quickstart: setup
 	$(BIN)/agentgym train quickstart --resume $(ARGS)
 
-quickstart-study credit-study search-study webshop-study: setup
+quickstart-study credit-study search-study webshop-study gui-study: setup
 	$(BIN)/python -m tests.benchmarks.study $(@:-study=) $(ARGS)
 
 lint: setup

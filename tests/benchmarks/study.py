@@ -75,6 +75,11 @@ STUDIES = {
         arms={"salt": "webshop-salt-quick", "grpo": "webshop-grpo-quick"},
         folder="webshop-study",
     ),
+    "gui": Study(
+        recipe="gui-salt-quick",
+        arms=dict.fromkeys(("salt", "grpo"), "gui-salt-quick"),
+        folder="gui-study",
+    ),
 }
 
 
