@@ -44,7 +44,8 @@ Sites: TypeAlias = Mapping[str, Site]
 class Gesture:
     """Something that a person does with mouse or keyboard; places are CSS pixels of the window."""
 
-    kind: Literal["click", "drag", "type", "press", "back"]
+    kind: Literal["click", "drag", "type", "press", "back", "leave"]
+    """`leave` takes the mouse off the page."""
     x: float = 0.0
     y: float = 0.0
     """Where to click, and where a drag begins."""

@@ -6,17 +6,12 @@ Playwright is asynchronous and lives in a thread of its own; a tab's methods wai
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import threading
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.async_api import Browser as Window
 from playwright.async_api import (
     BrowserContext,
     Dialog,
@@ -24,45 +19,34 @@ from playwright.async_api import (
     Error,
     FileChooser,
     Page,
-    async_playwright,
 )
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 from agentgym.browser import Gesture, Sites, Tab
-from agentgym.errors import DeadlineError, SandboxError, UsageError
+from agentgym.errors import DeadlineError, SandboxError
+from agentgym.sandboxes.chromium import Program, program_of_process
 from agentgym.sandboxes.gate import Gate
-from agentgym.sandboxes.scratch import Scratch
 from agentgym.types import Json
 
-PROGRAM = "AGENTGYM_CHROMIUM"
-"""The environment variable that names a browser."""
-USUAL = ("chromium", "chromium-browser", "google-chrome", "chrome")
-NOWHERE = "http://127.0.0.1:9"
-"""What the browser itself has for a proxy: nothing answers there."""
-ARGUMENTS = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-    "--disable-domain-reliability",
-    "--disable-sync",
-    "--no-first-run",
-    # Otherwise WebRTC sends datagrams, which no proxy sees.
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
-)
 QUIET = (
-    "() => new Promise(done => {"
-    "const ports = new MessageChannel(); ports.port1.onmessage = () => done(0);"
-    "ports.port2.postMessage(0)})"
+    "async ms => {"
+    "if (ms) await __pwClock.controller.runFor(ms);"
+    "await new Promise(done => {"
+    "const ports = new MessageChannel(); ports.port1.onmessage = done;"
+    "ports.port2.postMessage(0)});"
+    "return window.__leaving === true}"
 )
-"""Gives an answer once the page has run what it had queued, such as the sending of a form."""
+"""Lets so much time pass, and gives an answer once the page has run what it had queued, such as the
+sending of a form: whether it is about to be left. Playwright's own call for the clock would run
+again, with all before it, in every page that is opened later: these would begin at another time."""
 WATCH = (
     "if (window.navigation) navigation.addEventListener('navigate', event => {"
-    "if (!event.hashChange && !event.downloadRequest) window.__leaving = true})"
+    "if (!event.hashChange && !event.downloadRequest) window.__leaving = true});"
+    "addEventListener('dragstart', event => {"
+    "if (event.target.type === 'password') event.preventDefault()}, true)"
 )
-"""Marks a page that is about to be left."""
+"""Marks a page that is about to be left. And Chromium lets no password be dragged out of its field,
+but says that it does: Playwright would wait for the rest."""
 DRAG_STEPS = 6
 """Moves between the ends of a drag: scripts want to see some."""
 LEAVE_POLL_S = 0.005
@@ -85,26 +69,6 @@ class Deadlines(BaseModel):
     settle_s: PositiveFloat = 2.0
     """So long is a page waited for that an action leads to; what is there then is shown."""
     close_s: PositiveFloat = 10.0
-
-
-def find_chromium() -> str:
-    """The browser's program: `$AGENTGYM_CHROMIUM`, else the first that is installed.
-
-    Raises:
-        UsageError: there is none.
-    """
-    own = os.environ.get(PROGRAM)
-    if own:
-        if shutil.which(own) is None:
-            raise UsageError(f"{PROGRAM} names '{own}', which is no program")
-        return own
-    found = next(filter(None, map(shutil.which, USUAL)), None)
-    if found is None:
-        raise UsageError(
-            f"there is no browser ({', '.join(USUAL)}): install the extra gui and a Chromium "
-            f"(Debian: chromium), or name one in {PROGRAM}"
-        )
-    return found
 
 
 class Chromium(Tab):
@@ -189,73 +153,6 @@ class _Look:
     tick_ms: int | None
 
 
-class Program:
-    """The browser of this process, and the thread in which Playwright lives."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.window: Window | None = None
-        self._scratch: Scratch | None = None
-
-    def start(self, timeout_s: float) -> None:
-        """Start it, unless it runs."""
-        with self._lock:
-            if self.window is not None and self.window.is_connected():
-                return
-            path = find_chromium()
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                thread = threading.Thread(
-                    target=self._loop.run_forever, name="agentgym-browser", daemon=True
-                )
-                thread.start()
-            self._scratch = Scratch()
-            self.window = self.wait(self._launch(path, self._scratch), timeout_s, "the browser")
-
-    @property
-    def scratch(self) -> Path:
-        """Where the browser keeps its files."""
-        assert self._scratch is not None, "start comes first"
-        return self._scratch.folder
-
-    async def _launch(self, path: str, scratch: Scratch) -> Window:
-        with scratch.is_temporary():
-            playwright = await async_playwright().start()
-        root = ["--no-sandbox"] if os.getuid() == 0 else []  # Chromium's own refuses to run as root
-        return await playwright.chromium.launch(
-            executable_path=path,
-            args=[*ARGUMENTS, *root],
-            proxy={"server": NOWHERE, "bypass": "<-loopback>"},
-            handle_sigint=False,
-        )
-
-    def wait(self, waiting: Coroutine[Any, Any, T], timeout_s: float, what: str) -> T:
-        """What a coroutine gives, run in the browser's thread.
-
-        Raises:
-            DeadlineError: it takes longer.
-            SandboxError: Playwright raised.
-        """
-        assert self._loop is not None, "start comes first"
-        bounded = asyncio.wait_for(waiting, timeout_s)
-        try:
-            return asyncio.run_coroutine_threadsafe(bounded, self._loop).result()
-        except TimeoutError as error:
-            raise DeadlineError(f"browser: {what} took longer than {timeout_s:g} s") from error
-        except Error as error:
-            raise SandboxError(f"browser: {what}: {error.message}") from error
-
-
-_programs: dict[int, Program] = {}
-"""By process: a fork has its parent's memory, but neither its threads nor its browser."""
-
-
-def program_of_process() -> Program:
-    """The one of this process."""
-    return _programs.setdefault(os.getpid(), Program())
-
-
 class _Inner:
     """A tab as the browser's thread has it."""
 
@@ -325,6 +222,8 @@ class _Inner:
             await mouse.down()
             await mouse.move(gesture.to_x, gesture.to_y, steps=DRAG_STEPS)
             await mouse.up()
+        elif gesture.kind == "leave":
+            await mouse.move(-1, -1)
         elif gesture.kind == "type":
             await keyboard.type(gesture.text)
         elif gesture.kind == "press":
@@ -335,18 +234,16 @@ class _Inner:
 
     async def _settle(self) -> None:
         """Let the page run what is due, and wait for the page that it leads to."""
-        if await self._is_leaving():
-            await self._arrive()
-        if self._look.tick_ms is not None:
-            assert self._context is not None
-            await self._context.clock.run_for(self._look.tick_ms)
-            if await self._is_leaving():
+        for passing_ms in (0, self._look.tick_ms or 0):
+            if await self._is_leaving(passing_ms):
                 await self._arrive()
 
-    async def _is_leaving(self) -> bool:
+    async def _is_leaving(self, passing_ms: int) -> bool:
         try:
-            await self.page.evaluate(QUIET)
-            return bool(await self.page.evaluate("() => window.__leaving === true"))
+            for frame in self.page.frames[1:] if passing_ms else ():
+                with suppress(Error):  # it may be gone
+                    await frame.evaluate(QUIET, passing_ms)
+            return bool(await self.page.evaluate(QUIET, passing_ms))
         except Error as error:
             if "crash" in error.message.lower() or self.page.is_closed():
                 raise

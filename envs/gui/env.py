@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from agentgym.browser import Tab
+from agentgym.browser import Gesture, Tab
 from agentgym.env import TurnEnv
 from agentgym.envs.gui.acting import SCRIPT, View, carry_out, look, picture
 from agentgym.envs.gui.experts.book import EXPERTS
 from agentgym.envs.gui.experts.reading import Scene
+from agentgym.envs.gui.experts.slips import Beginner
 from agentgym.envs.gui.miniwob import MiniWoB
 from agentgym.envs.gui.prompt import SYSTEM_PROMPT, Command, read_action
 from agentgym.envs.gui.shop import Shop
@@ -97,6 +98,8 @@ class PageEnv(TurnEnv):
                 tick_ms=frame.tick_ms,
             )
             self._tab = (place, tab)
+        else:
+            self.tab.act(Gesture(kind="leave"))  # what it was left on would open, a menu say
         self.instruction = place.begin(self.tab, self.task)
         self._view = look(self.tab)
         self._first_entry = self._view.entry
@@ -237,3 +240,7 @@ class GUI(PageEnv):
             return self._shop.expert_action(self.shown)
         play = EXPERTS.get(str(self.task.public["type"]))
         return "done" if play is None else play(Scene(text=self.shown, did=self.did))
+
+    def demonstrator(self, *, seed: int) -> Beginner:
+        """The expert, who makes a slip when asked for one."""
+        return Beginner(self, seed=seed)

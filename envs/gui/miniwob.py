@@ -23,6 +23,8 @@ AROUND = "#query, #reward-display, #click-canvas, #sync-task-cover"
 """What is no part of a task's page: the instruction, which is told apart, and the frame."""
 MAX_MS = 2_000_000_000
 """Browsers take no longer delay."""
+TICK_MS = 63 * 16
+"""A second, in whole frames of the page's clock: a motion that begins anew looks the same."""
 BEGIN = f"""seed => {{
     Math.seedrandom(seed);
     core.EPISODE_MAX_TIME = {MAX_MS};
@@ -31,7 +33,15 @@ BEGIN = f"""seed => {{
     for (const name of ["reward-display", "click-canvas"]) {{
         document.getElementById(name).style.display = "none";
     }}
-    if (document.activeElement) document.activeElement.blur();
+    for (const each of document.querySelectorAll("*")) {{
+        if (each.scrollTop || each.scrollLeft) each.scrollTo(0, 0);
+    }}
+    // Where the focus was last is where Tab goes on.
+    const start = document.createElement("span");
+    start.tabIndex = -1;
+    document.body.prepend(start);
+    start.focus();
+    start.remove();
     const told = core.getUtterance();
     const icons = [...document.querySelectorAll("#query *")]
         .filter(each => !each.textContent.trim() && each.classList.length)
@@ -41,8 +51,10 @@ BEGIN = f"""seed => {{
 JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
 STICKY = frozenset(
     """
-    book-flight book-flight-nodelay chase-circle drag-cube drag-items-grid drag-sort-numbers
-    hover-shape moving-items search-engine simon-says stock-market
+    book-flight book-flight-nodelay chase-circle click-pie drag-cube drag-items drag-items-grid
+    drag-sort-numbers form-sequence-3 hover-shape moving-items scroll-text scroll-text-2
+    search-engine simon-says stock-market use-autocomplete use-autocomplete-nodelay use-colorwheel
+    use-colorwheel-2
     """.split()
 )
 """Pages that remember the episode before, so that each begins with loading them anew."""
@@ -78,7 +90,7 @@ def serve_file(root: Path, asked: Asked) -> Answer:
 class MiniWoB:
     """One of MiniWoB's tasks at a time."""
 
-    frame = Frame(sites={ORIGIN: serve}, width=240, height=240, scale=2, tick_ms=1000)
+    frame = Frame(sites={ORIGIN: serve}, width=240, height=240, scale=2, tick_ms=TICK_MS)
 
     def __init__(self) -> None:
         self._loaded: tuple[Tab, str] | None = None

@@ -1,6 +1,7 @@
 """What pages in a browser cost, and which tasks the experts solve.
 
-`python -m tests.benchmarks.gui [--json] [PART...]`; parts: speed, contexts, leaks, shop, experts.
+`python -m tests.benchmarks.gui [--json] [PART...]`; parts: speed, contexts, leaks, shop, experts,
+pages.
 Memory is ours and that of the browser's processes, what they share counted once (PSS).
 """
 
@@ -16,12 +17,14 @@ from pathlib import Path
 from statistics import median
 
 import psutil
+from gui_tour import tour
 
 from agentgym.envs.gui.env import GUI
 from agentgym.envs.gui.experts.book import EXPERTS
 from agentgym.envs.gui.shop import translate
 from agentgym.envs.gui.tasks import KINDS
 from agentgym.envs.webshop.env import WebShop
+from agentgym.errors import AgentGymError
 from agentgym.types import Task
 
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
@@ -98,7 +101,7 @@ def contexts() -> Iterator[Row]:
 
 def play_and_tell() -> None:
     """In a process of its own: many episodes, an environment every fifty; print what grew."""
-    from agentgym.sandboxes.browser import program_of_process
+    from agentgym.sandboxes.chromium import program_of_process
 
     kinds = [kind for kind in KINDS[:60] if kind in EXPERTS]
     used: list[float] = []
@@ -181,7 +184,32 @@ def experts() -> Iterator[Row]:
     yield Row(what=f"tasks solved, of {len(KINDS)}", value=len(solved), unit="", bar=60)
 
 
-PARTS = {"speed": speed, "contexts": contexts, "leaks": leaks, "shop": shop, "experts": experts}
+def pages() -> Iterator[Row]:
+    """Every type of action on every page, twice under one seed: on the page just loaded, and then
+    on the page that the first tour left. Those that raise or differ are named in the end."""
+    env = GUI()
+    failed, differing = [], []
+    for kind in KINDS:
+        try:
+            if tour(env, kind, seed=7) != tour(env, kind, seed=7):
+                differing.append(kind)
+        except AgentGymError as error:
+            failed.append(f"{kind} ({error})")
+    env.close()
+    for what, kinds in (("pages that raise", failed), ("pages that differ", differing)):
+        print(f"{what}: {', '.join(kinds) or 'none'}", file=sys.stderr)
+        name = f"{what}, of {len(KINDS)}"
+        yield Row(what=name, value=len(kinds), unit="", bar=0, better="lower")
+
+
+PARTS = {
+    "speed": speed,
+    "contexts": contexts,
+    "leaks": leaks,
+    "shop": shop,
+    "experts": experts,
+    "pages": pages,
+}
 
 
 def measure(*asked: str) -> Iterator[Row]:

@@ -14,7 +14,7 @@ import pytest
 from agentgym.browser import Tab
 from agentgym.envs.gui.own import OwnPages
 from agentgym.errors import DeadlineError, SandboxError, UsageError
-from agentgym.sandboxes.browser import find_chromium
+from agentgym.sandboxes.chromium import find_chromium
 from agentgym.types import Task
 
 pytestmark = pytest.mark.browser

@@ -16,7 +16,8 @@ from pages import ORIGIN, Pages
 
 from agentgym.browser import Answer, Gesture
 from agentgym.errors import DeadlineError, SandboxError, UsageError
-from agentgym.sandboxes.browser import Chromium, Deadlines, find_chromium
+from agentgym.sandboxes.browser import Chromium, Deadlines
+from agentgym.sandboxes.chromium import find_chromium
 from agentgym.sandboxes.gate import Gate, origin_of, parse_head
 
 pytestmark = pytest.mark.browser
@@ -37,6 +38,8 @@ PAGES: dict[str, str | Answer] = {
     "/two": "<p>two</p><a id=back href=/>back</a>",
     "/trouble": TROUBLE,
     "/popup": "<script>open('/popup')</script>",
+    "/hover": "<style>b {display: block} b:hover {color: red}</style><b id=b>x</b>",
+    "/password": "<input type=password id=word value=secret>",
     "/file": Answer(body=b"x" * 1000, media_type="application/octet-stream"),
     "/nothing": Answer(status=204),
     "/auth": Answer(status=401, body=b"no"),
@@ -101,6 +104,33 @@ def test_time_passes_only_while_something_is_done(site: Pages) -> None:
         assert tab.call("() => window.count") == 0
         tab.act()
         assert tab.call("() => window.count") == 10
+
+
+def test_time_begins_anew_with_each_page(site: Pages) -> None:
+    with Chromium(sites={ORIGIN: site}, tick_ms=1000) as tab:
+        begun = []
+        for _ in range(3):
+            tab.open(f"{ORIGIN}/")
+            begun.append(tab.call("() => Date.now()"))
+            tab.act()
+        assert len(set(begun)) == 1
+
+
+def test_the_mouse_leaves_the_page(tab: Chromium) -> None:
+    tab.open(f"{ORIGIN}/hover")
+    red = "() => getComputedStyle(document.getElementById('b')).color === 'rgb(255, 0, 0)'"
+    click(tab, "b")
+    assert tab.call(red)
+    tab.act(Gesture(kind="leave"))
+    assert not tab.call(red)
+
+
+def test_a_password_that_is_selected_can_be_dragged_about_in_vain(tab: Chromium) -> None:
+    tab.open(f"{ORIGIN}/password")
+    click(tab, "word")
+    tab.call("() => document.getElementById('word').select()")
+    tab.act(Gesture(kind="drag", x=20, y=20, to_x=90, to_y=90))
+    assert tab.call("() => document.getElementById('word').value") == "secret"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +212,8 @@ PROGRAM = """
 import sys, tempfile
 sys.path[:0] = sys.argv[1:]
 from pages import ORIGIN, Pages
-from agentgym.sandboxes.browser import Chromium, program_of_process
+from agentgym.sandboxes.browser import Chromium
+from agentgym.sandboxes.chromium import program_of_process
 tab = Chromium(sites={ORIGIN: Pages({"/": "hello"})})
 tab.open(ORIGIN + "/")
 print(program_of_process().scratch, flush=True)

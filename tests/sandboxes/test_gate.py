@@ -14,7 +14,8 @@ from pages import ORIGIN, Canary, Pages, canary
 
 from agentgym.browser import Answer, Gesture
 from agentgym.errors import DeadlineError, SandboxError, UsageError
-from agentgym.sandboxes.browser import ARGUMENTS, Chromium, Deadlines, find_chromium
+from agentgym.sandboxes.browser import Chromium, Deadlines
+from agentgym.sandboxes.chromium import ARGUMENTS, find_chromium
 
 pytestmark = pytest.mark.browser
 

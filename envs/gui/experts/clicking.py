@@ -66,7 +66,8 @@ def play_checkboxes(scene: Scene) -> str:
     """Exactly the boxes that are named."""
     names = scene.match(r"Select (.*) and click Submit")[0].split(", ")
     for box in scene.all("checkbox", "radio"):
-        if (box.name in names) != box.has("checked"):
+        wanted, checked = box.name in names, box.has("checked")
+        if wanted and not checked or checked and not wanted and box.role == "checkbox":
             return click(box)
     return submit(scene)
 
