@@ -122,7 +122,7 @@ lint: setup
 PARALLEL := -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --maxprocesses 8
 
 test: setup-test lint
-	$(BIN)/pytest -q $(PARALLEL) --dist loadfile $(ARGS)
+	$(BIN)/pytest -q $(PARALLEL) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(REAL)/bin/pytest -q $(PARALLEL) tests/envs/test_alfworld_real*.py tests/core/test_checker.py \
 	  -k 'alfworld_real or TextWorld'
 

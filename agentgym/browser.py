@@ -34,7 +34,7 @@ class Answer:
 
 
 Site: TypeAlias = Callable[[Asked], Answer] | None
-"""Who answers an origin: a function of this process, quick and called by one thread; None is the
+"""Who answers an origin: a function of this process, called by one thread at a time; None is the
 network."""
 Sites: TypeAlias = Mapping[str, Site]
 """Origin (`http://shop.test`) -> its site. Nothing else can be reached."""

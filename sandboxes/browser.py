@@ -19,6 +19,8 @@ from playwright.async_api import (
     Error,
     FileChooser,
     Page,
+    Request,
+    Response,
 )
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
@@ -28,18 +30,32 @@ from agentgym.sandboxes.chromium import Program, program_of_process
 from agentgym.sandboxes.gate import Gate
 from agentgym.types import Json
 
+DRAWN = (
+    "if (window.__frame && !window.__drawn) {"
+    "await new Promise(done => window.__frame(done)); window.__drawn = true}"
+)
+"""Waits for a page's first picture: only with it does what has `autofocus` get the focus."""
 QUIET = (
     "async ms => {"
     "if (ms) await __pwClock.controller.runFor(ms);"
     "await new Promise(done => {"
     "const ports = new MessageChannel(); ports.port1.onmessage = done;"
     "ports.port2.postMessage(0)});"
+    "if (window.__leaving === true) return true;"
+    f"if (document.readyState === 'complete') {{{DRAWN}}}"
     "return window.__leaving === true}"
 )
 """Lets so much time pass, and gives an answer once the page has run what it had queued, such as the
 sending of a form: whether it is about to be left. Playwright's own call for the clock would run
 again, with all before it, in every page that is opened later: these would begin at another time."""
+READY = (
+    "async () => {"
+    "if (window.__leaving === true || document.readyState !== 'complete') return false;"
+    f"{DRAWN} return true}}"
+)
+"""Whether the page that an action led to is there."""
 WATCH = (
+    "window.__frame = window.requestAnimationFrame.bind(window);"
     "if (window.navigation) navigation.addEventListener('navigate', event => {"
     "if (!event.hashChange && !event.downloadRequest) window.__leaving = true});"
     "addEventListener('dragstart', event => {"
@@ -50,6 +66,10 @@ but says that it does: Playwright would wait for the rest."""
 DRAG_STEPS = 6
 """Moves between the ends of a drag: scripts want to see some."""
 LEAVE_POLL_S = 0.005
+NO_PAGE = (204, 205)
+"""Statuses by which a server leaves the page as it is."""
+ABORTED = "net::ERR_ABORTED"
+"""Why a request failed that the browser gave up: a download, or one that another has replaced."""
 MAX_NOTES = 5
 """Of more, the last ones are told."""
 
@@ -64,10 +84,11 @@ class Deadlines(BaseModel):
     launch_s: PositiveFloat = 60.0
     open_s: PositiveFloat = 15.0
     call_s: PositiveFloat = 10.0
-    act_s: PositiveFloat = 15.0
+    act_s: PositiveFloat = 30.0
     """All gestures of one `act`, and the page's answer to them."""
-    settle_s: PositiveFloat = 2.0
-    """So long is a page waited for that an action leads to; what is there then is shown."""
+    settle_s: PositiveFloat = 5.0
+    """So long may a page load that an action leads to, once its server has answered; what is there
+    then is shown."""
     close_s: PositiveFloat = 10.0
 
 
@@ -163,6 +184,10 @@ class _Inner:
         self._notes: deque[str] = deque(maxlen=MAX_NOTES)
         self._context: BrowserContext | None = None
         self._page: Page | None = None
+        self._asked: Request | None = None
+        """The last request for a page."""
+        self._is_unanswered = self._none_comes = False
+        """How that one stands: nothing has come yet, or it is known that it will be no page."""
         self._closing: set[asyncio.Future[Any]] = set()
 
     @property
@@ -194,6 +219,9 @@ class _Inner:
         page.on("dialog", self._on_dialog)
         page.on("download", self._on_download)
         page.on("filechooser", self._on_file_chooser)
+        page.on("request", self._on_request)
+        page.on("response", self._on_response)
+        page.on("requestfailed", self._on_failure)
         self._context.on("page", self._on_page)
         self._page = page
 
@@ -201,11 +229,13 @@ class _Inner:
         answer = await self.page.goto(address, wait_until="load")
         if answer is not None and not answer.ok:
             raise SandboxError(f"browser: '{address}' answers with status {answer.status}")
+        await self.page.evaluate(f"async () => {{{DRAWN}}}")
 
     async def call(self, function: str, argument: Json) -> Any:
         return await self.page.evaluate(function, argument)
 
     async def act(self, gestures: tuple[Gesture, ...]) -> tuple[str, ...]:
+        self._is_unanswered = self._none_comes = False
         for gesture in gestures:
             await self._do(gesture)
         await self._settle()
@@ -250,20 +280,22 @@ class _Inner:
             return True  # the page was left while it was asked
 
     async def _arrive(self) -> None:
-        """Wait for the next page; one that does not come, a download say, is waited for in vain."""
+        """Wait for the next page, unless none comes: of a download, say."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._deadlines.settle_s
-        ready = "() => window.__leaving !== true && document.readyState === 'complete'"
-        while loop.time() < end:
+        while loop.time() < end and not self._none_comes:
             try:
-                if await asyncio.wait_for(self.page.evaluate(ready), end - loop.time()):
+                if await asyncio.wait_for(self.page.evaluate(READY), end - loop.time()):
                     return
             except TimeoutError:
-                return
+                if not self._is_unanswered:
+                    return
             except Error as error:
                 if "crash" in error.message.lower() or self.page.is_closed():
                     raise
             await asyncio.sleep(LEAVE_POLL_S)
+            if self._is_unanswered:  # which `act_s` bounds: a slow server is no page's fault
+                end = loop.time() + self._deadlines.settle_s
         with suppress(Error):
             await self.page.evaluate("() => {window.__leaving = false}")
 
@@ -287,11 +319,25 @@ class _Inner:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
+    def _on_request(self, request: Request) -> None:
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
+            self._asked = request
+            self._is_unanswered, self._none_comes = True, False
+
+    def _on_response(self, response: Response) -> None:
+        if response.request == self._asked:
+            self._is_unanswered, self._none_comes = False, response.status in NO_PAGE
+
+    def _on_failure(self, request: Request) -> None:
+        if request == self._asked:
+            self._is_unanswered, self._none_comes = False, request.failure == ABORTED
+
     def _on_dialog(self, dialog: Dialog) -> None:
         self._notes.append(f'the page said: "{dialog.message[:200]}"')
         self._later(dialog.dismiss())
 
     def _on_download(self, download: Download) -> None:
+        self._is_unanswered, self._none_comes = False, True
         self._notes.append("a download was refused")
         self._later(download.cancel())
 

@@ -82,6 +82,7 @@ class Gate:
         self._sites = sites
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._addresses: dict[str, str] = {}
         self.refused: deque[str] = deque(maxlen=100)
         """What was asked for in vain, the latest."""
@@ -139,7 +140,11 @@ class Gate:
             return await self._forward(origin, head, body, writer)
         parts = urlsplit(head.target)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return await _send(writer, site(Asked(method=head.method, path=path, body=body)))
+        asked = Asked(method=head.method, path=path, body=body)
+        async with self._turn:
+            # Here a slow answer would halt the browser's thread, and deadlines would pass in it.
+            answer = await asyncio.to_thread(site, asked)
+        return await _send(writer, answer)
 
     async def _connect(self, origin: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to the address that the name had the first time: it cannot change afterwards."""

@@ -22,6 +22,13 @@ settings.load_profile("any-machine")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, lest one worker is left with such a one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 QWEN3 = Path(__file__).parent.parent / ".cache" / "qwen3" / "package" / "models"
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from pages import ORIGIN, Pages
 
-from agentgym.browser import Answer, Gesture
+from agentgym.browser import Answer, Asked, Gesture
 from agentgym.errors import DeadlineError, SandboxError, UsageError
 from agentgym.sandboxes.browser import Chromium, Deadlines
 from agentgym.sandboxes.chromium import find_chromium
@@ -40,6 +40,9 @@ PAGES: dict[str, str | Answer] = {
     "/popup": "<script>open('/popup')</script>",
     "/hover": "<style>b {display: block} b:hover {color: red}</style><b id=b>x</b>",
     "/password": "<input type=password id=word value=secret>",
+    "/focus": "<link rel=stylesheet href=/style><input id=word autofocus><a id=again href=/focus>"
+    "again</a>",
+    "/style": Answer(body=b"a {display: block}", media_type="text/css"),
     "/file": Answer(body=b"x" * 1000, media_type="application/octet-stream"),
     "/nothing": Answer(status=204),
     "/auth": Answer(status=401, body=b"no"),
@@ -156,6 +159,38 @@ def test_what_would_stop_a_person_stops_nothing(tab: Chromium, name: str, note: 
     assert note is None or note in notes
     assert len(notes) <= 5
     assert tab.call("() => location.pathname") == "/trouble"
+
+
+def test_what_asks_for_the_focus_has_it_before_a_page_is_looked_at(tab: Chromium) -> None:
+    """It gets it with the first picture, which may come after the page has loaded."""
+    focus = "() => document.activeElement.id"
+    for _ in range(5):
+        tab.open(f"{ORIGIN}/focus")
+        assert tab.call(focus) == "word"
+        click(tab, "again")
+        assert tab.call(focus) == "word"
+
+
+@pytest.mark.parametrize("name", ["download", "leaves"])
+def test_what_leads_to_no_page_is_not_waited_for(site: Pages, name: str) -> None:
+    deadlines = Deadlines(act_s=20, settle_s=60)
+    with Chromium(sites={ORIGIN: site}, deadlines=deadlines) as tab:
+        tab.open(f"{ORIGIN}/trouble")
+        click(tab, name)
+        assert tab.call("() => location.pathname") == "/trouble"
+
+
+def test_a_page_whose_server_takes_its_time_is_waited_for(site: Pages) -> None:
+    def take_time(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return site(asked)
+        time.sleep(1)
+        return Answer(status=303, location="/two")
+
+    with Chromium(sites={ORIGIN: take_time}, deadlines=Deadlines(settle_s=0.3)) as tab:
+        tab.open(f"{ORIGIN}/")
+        click(tab, "go")
+        assert tab.call("() => document.body.innerText").startswith("two")
 
 
 def test_a_page_that_hangs_meets_the_deadline(tab: Chromium) -> None:

@@ -213,6 +213,7 @@ while True:
 """Forks a child a folder; each dies one call later than the one before, until one is done."""
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_call_of_a_save_leaves_a_whole_checkpoint_or_none(
     corridor_model: Path, tmp_path: Path
 ) -> None:

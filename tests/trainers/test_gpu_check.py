@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from benchmarks.gpu_check import measure, on_cpu
 from benchmarks.report import as_table
 
 
+@pytest.mark.slow
 def test_the_check_runs_and_every_bar_is_met() -> None:
     rows = list(measure(on_cpu()))
     assert [row.what for row in rows if not row.ok] == []

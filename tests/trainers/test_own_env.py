@@ -64,6 +64,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
+@pytest.mark.slow
 def test_a_run_of_a_scripts_environment_is_judged_resumed_and_read_from_its_folder(
     scripts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
