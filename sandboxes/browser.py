@@ -55,14 +55,15 @@ READY = (
 )
 """Whether the page that an action led to is there."""
 WATCH = (
-    "window.__frame = window.requestAnimationFrame.bind(window);"
+    "if (window === top) window.__frame = requestAnimationFrame.bind(window);"
     "if (window.navigation) navigation.addEventListener('navigate', event => {"
     "if (!event.hashChange && !event.downloadRequest) window.__leaving = true});"
     "addEventListener('dragstart', event => {"
     "if (event.target.type === 'password') event.preventDefault()}, true)"
 )
-"""Marks a page that is about to be left. And Chromium lets no password be dragged out of its field,
-but says that it does: Playwright would wait for the rest."""
+"""Marks a page that is about to be left, and keeps the browser's own frames, since the page's clock
+may be ours; a frame within the page may never be drawn. And Chromium lets no password be dragged
+out of its field, but says that it does: Playwright would wait for the rest."""
 DRAG_STEPS = 6
 """Moves between the ends of a drag: scripts want to see some."""
 LEAVE_POLL_S = 0.005
@@ -229,7 +230,8 @@ class _Inner:
         answer = await self.page.goto(address, wait_until="load")
         if answer is not None and not answer.ok:
             raise SandboxError(f"browser: '{address}' answers with status {answer.status}")
-        await self.page.evaluate(f"async () => {{{DRAWN}}}")
+        with suppress(Error):  # it may lead on to another at once
+            await self.page.evaluate(f"async () => {{{DRAWN}}}")
 
     async def call(self, function: str, argument: Json) -> Any:
         return await self.page.evaluate(function, argument)

@@ -42,6 +42,7 @@ PAGES: dict[str, str | Answer] = {
     "/password": "<input type=password id=word value=secret>",
     "/focus": "<link rel=stylesheet href=/style><input id=word autofocus><a id=again href=/focus>"
     "again</a>",
+    "/framed": "<iframe src=/two style='display: none'></iframe>",
     "/style": Answer(body=b"a {display: block}", media_type="text/css"),
     "/file": Answer(body=b"x" * 1000, media_type="application/octet-stream"),
     "/nothing": Answer(status=204),
@@ -169,6 +170,12 @@ def test_what_asks_for_the_focus_has_it_before_a_page_is_looked_at(tab: Chromium
         assert tab.call(focus) == "word"
         click(tab, "again")
         assert tab.call(focus) == "word"
+
+
+def test_a_hidden_frame_which_is_never_drawn_is_not_waited_for(site: Pages) -> None:
+    with Chromium(sites={ORIGIN: site}, tick_ms=1000, deadlines=Deadlines(act_s=5)) as tab:
+        tab.open(f"{ORIGIN}/framed")
+        tab.act()
 
 
 @pytest.mark.parametrize("name", ["download", "leaves"])
