@@ -14,7 +14,7 @@ from agentgym.trainers import train
 @pytest.mark.slow
 def test_information_gain_solves_lookup(tmp_path: Path) -> None:
     """The unseen tasks, more of them than before; and no lookup is without its gain."""
-    result = train("lookup", out=tmp_path / "run", train={"steps": 60})
+    result = train("lookup", out=tmp_path / "run", train={"steps": 30})
     report: Any = result.report
     assert report["credit"]["name"] == "igpo"
     assert report["problems"] == []

@@ -36,7 +36,7 @@ def texts(*, count: int) -> tuple[list[list[int]], list[list[int]]]:
 
 def moved(policy: Policy, optimizer: torch.optim.Optimizer) -> Tensor:
     """How 50 steps move the weights, all in one row."""
-    ids, wanted = texts(count=12)
+    ids, wanted = texts(count=6)
     weights = torch.linspace(-1, 1, sum(map(len, wanted)))
     start = torch.cat([p.detach().flatten().double() for p in policy.model.parameters()])
     for _ in range(50):
@@ -129,7 +129,7 @@ def test_a_pretrained_model_in_bfloat16_keeps_within_the_thresholds(smollm2_fold
     # On 144 tokens (6 prompts) the mean gap was 0.0134 with the head in float32 and 0.0319 with it
     # in bfloat16; none and 0.7 % of the ratios were far.
     policy = Policy.load(smollm2_folder, device="cpu", dtype=torch.bfloat16)
-    prompts = ["\n".join(episode[:5]) for episode in alfworld_episodes(4)]
+    prompts = ["\n".join(episode[:5]) for episode in alfworld_episodes(2)]
     requests = [
         Request(
             episode=EpisodeId(step=0, group=0, member=member),

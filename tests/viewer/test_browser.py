@@ -345,6 +345,7 @@ def test_a_page_and_its_picture_show_what_was_clicked(page: Page, port: int) -> 
     visit(page, port, VIEWS["page"], "turn")
     saw = page.get_by_label("Saw")
     expect(saw.locator(".clicked")).to_have_text('2 button "Submit" clicked')
+    saw.locator(".picture img").evaluate("picture => picture.decode()")
     picture = saw.locator(".picture img").bounding_box()
     mark = saw.locator(".picture rect").bounding_box()
     assert picture and mark
