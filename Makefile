@@ -91,7 +91,7 @@ page:
 
 # The viewer is tested in a real browser, by keyboard and for people who cannot see it.
 .cache/browser.ready:
-	@$(MAKE) --no-print-directory system NEED="npm:npm chromium:chromium"
+	@$(MAKE) --no-print-directory system NEED="npm:npm chromium-headless-shell:chromium-headless-shell"
 	@mkdir -p .cache/axe
 	cd .cache/axe && npm pack --silent axe-core@4.14.1 && tar -xzf *.tgz && rm *.tgz
 	@touch $@

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -12,6 +11,8 @@ from typing import Literal
 from PIL import Image
 from playwright.sync_api import ViewportSize, expect, sync_playwright
 from served import serving
+
+from agentgym.sandboxes.chromium import find_chromium
 
 DOCS = Path(__file__).parents[1] / "docs"
 GROUP = "0/step-000032/14?member=2&turn=3"
@@ -36,8 +37,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     run = parser.parse_args().run
     with serving(run) as port, sync_playwright() as playwright:
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         for scheme in SCHEMES:
             page = browser.new_page(viewport=SIZE, color_scheme=scheme)
             page.set_default_timeout(PATIENCE_MS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import random
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from stored_runs import write_run
 import agentgym.viewer
 from agentgym import store
 from agentgym.rows import schema, to_row
+from agentgym.sandboxes.chromium import find_chromium
 from agentgym.types import Episode, EpisodeId, Group, Observation
 from agentgym.viewer.export import export
 
@@ -132,9 +132,8 @@ def wide_group(step: int) -> list[Group]:
 def launched() -> Iterator[Browser]:
     """The system's Chromium."""
     with sync_playwright() as playwright:
-        path = shutil.which("chromium")
         arguments = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
         yield browser
         browser.close()
 

@@ -223,7 +223,7 @@ def test_a_renderer_that_dies_is_an_error_of_the_sandbox(site: Pages) -> None:
 
 @pytest.mark.parametrize("path", ["/auth", "/missing"])
 def test_a_page_that_is_not_there_is_an_error(tab: Chromium, path: str) -> None:
-    with pytest.raises(SandboxError, match=r"status 401|RESPONSE_CODE_FAILURE"):
+    with pytest.raises(SandboxError, match=r"status 40[14]|RESPONSE_CODE_FAILURE"):
         tab.open(f"{ORIGIN}{path}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from served import serving
 from stored_runs import write_run
 from viewed_runs import Runs, write_others
 
+from agentgym.errors import UsageError
+from agentgym.sandboxes.chromium import find_chromium
 from agentgym.types import Group
 
 
@@ -58,9 +59,10 @@ def browser() -> Iterator[Browser]:
     No longer than a module: while it lives, Playwright's event loop counts as running in this
     thread, and no other test could run one.
     """
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium on this machine; `make test` installs it")
+    try:
+        path = find_chromium()
+    except UsageError as error:
+        pytest.skip(f"{error}; `make test` installs it")
     quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
     root = ["--no-sandbox"] if os.getuid() == 0 else []  # Chromium's own refuses to run as root
     with sync_playwright() as playwright:
