@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any
 
@@ -20,12 +22,18 @@ from agentgym.trainers.live_bytes import LiveBytes
 from agentgym.trainers.recompute import recompute_layers
 from agentgym.trainers.scorer import Scorer
 
+FEW = 4
+"""Layers of a model that stands for a deeper one, so that some are neither first nor last."""
 SAMPLING_BYTES = 32
 """Per logit while a token is drawn: five fp32 arrays, and sums in double with a copy."""
 
 
 class Footprint:
-    """The bytes of one architecture; every figure is measured when it is first asked for."""
+    """The bytes of one architecture; every figure is measured when it is first asked for.
+
+    A pass through many layers that are all alike is measured through a few of them: each one more
+    adds the same.
+    """
 
     def __init__(self, config: Any, adapter: LoraConfig | None = None) -> None:
         """Take a transformers configuration, and the adapter that is trained in its place."""
@@ -33,6 +41,31 @@ class Footprint:
         self.adapter = adapter
         self.read = cache(self._read)
         self.train = cache(self._train)
+
+    def _measured(self, measure: Callable[[Footprint], tuple[int, ...]]) -> tuple[int, ...]:
+        """What `measure` finds of the whole model, or would find by what it finds of a few layers.
+
+        >>> from transformers import Qwen2Config
+        >>> Footprint(Qwen2Config(num_hidden_layers=28))._measured(
+        ...     lambda footprint: (100 + 7 * footprint.config.num_hidden_layers,)
+        ... )
+        (296,)
+        """
+        depth = getattr(self.config, "num_hidden_layers", 0)
+        kinds = getattr(self.config, "layer_types", None) or ()
+        if depth <= FEW or len(set(kinds)) > 1:
+            return measure(self)
+        less, more = (measure(self._cut_to(layers)) for layers in (FEW - 1, FEW))
+        steps = (more_ - less_ for less_, more_ in zip(less, more, strict=True))
+        return tuple(size + (depth - FEW) * step for size, step in zip(more, steps, strict=True))
+
+    def _cut_to(self, depth: int) -> Footprint:
+        """Of the first layers alone."""
+        config = copy.deepcopy(self.config)
+        config.num_hidden_layers = depth
+        if getattr(config, "layer_types", None):
+            config.layer_types = config.layer_types[:depth]
+        return Footprint(config, self.adapter)
 
     @cached_property
     def _counted(self) -> PreTrainedModel:
@@ -70,6 +103,10 @@ class Footprint:
 
     def _read(self, dtype: torch.dtype, *, rows: int, length: int) -> int:
         """Bytes that the engine needs to read so many prompts at once, beside weights and cache."""
+        (found,) = self._measured(lambda few: (few._pass_to_read(dtype, rows, length),))
+        return found
+
+    def _pass_to_read(self, dtype: torch.dtype, rows: int, length: int) -> int:
         with FakeTensorMode(), torch.inference_mode():
             model = self._model()
             precision.round_weights(model, dtype)
@@ -104,6 +141,16 @@ class Footprint:
         Returns:
             The most that lives while there are no logits, and what they add to it.
         """
+        before, with_logits, after = self._measured(
+            lambda few: few._pass_to_train(dtype, recompute, rows, length)
+        )
+        body = max(before, after)
+        return body, max(0, with_logits - body)
+
+    def _pass_to_train(
+        self, dtype: torch.dtype, recompute: bool, rows: int, length: int
+    ) -> tuple[int, int, int]:
+        """The most that lives before there are logits, while there are, and after."""
         ids = tuple((row,) * length for row in range(rows))
         wanted = (range(1, length + 1),) * rows
         batch = MicroBatch(
@@ -125,8 +172,7 @@ class Footprint:
             scorer.takes_trees = _takes_hook(model, dtype)
             with made:
                 scorer.run(batch).sum().backward()
-        body = max(scorer.before, made.peak)
-        return body - held, max(0, scorer.with_logits - body)
+        return scorer.before - held, scorer.with_logits - held, made.peak - held
 
     def _base(self) -> PreTrainedModel:
         # As it is loaded, not as it was published.

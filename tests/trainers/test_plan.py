@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import random
 from collections.abc import Sequence
@@ -127,6 +128,17 @@ def test_an_update_takes_the_memory_that_was_planned(shared: int, changes: dict[
     sequences = full(count=16, length=CONTEXT, shared=shared)
     found = measured_update(policy, recipe, sequences)
     assert plan.memory.update == pytest.approx(found, rel=0.1)
+
+
+def test_each_more_of_many_layers_alike_adds_the_same() -> None:
+    config = copy.deepcopy(tiny_policy(context=CONTEXT).model.config)
+    config.num_hidden_layers, config.layer_types = 7, 7 * config.layer_types[:1]
+    footprint, dtype = Footprint(config), torch.bfloat16
+    for recompute in (False, True):
+        before, with_logits, after = footprint._pass_to_train(dtype, recompute, 1, 64)
+        found = footprint.train(dtype, recompute=recompute, rows=1, length=64)
+        assert found == (max(before, after), max(0, with_logits - max(before, after)))
+    assert footprint.read(dtype, rows=4, length=64) == footprint._pass_to_read(dtype, 4, 64)
 
 
 def test_a_large_vocabulary_is_planned_in_chunks_and_all_logits_would_be_beyond_it() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
-from forked import TESTS, Forked
+from forked import Forked
 from small_runs import small_recipe
 
 from agentgym import registry, store
@@ -220,14 +218,14 @@ def test_ctrl_c_once_saves_and_stops_and_twice_stops_now(runs: Runs) -> None:
     runs.assert_as_unbroken("stopped")
 
 
-def wait_for_step(process: subprocess.Popen[bytes], folder: Path, step: int) -> None:
-    """Until the metrics of that step are there."""
-    until = time.monotonic() + 120
-    path = folder / "metrics.jsonl"
-    while not (path.exists() and f'{{"step": {step},' in path.read_text()):
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.005)
+def find_followers(signal_at: str) -> set[psutil.Process]:
+    """The processes that follow a command which was told to die."""
+    return {
+        process
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if "follow()" in " ".join(process.info["cmdline"] or ())
+        and (process.info["environ"] or {}).get("SIGNAL_AT") == signal_at
+    }
 
 
 @pytest.mark.slow
@@ -242,16 +240,14 @@ def test_two_processes_whiten_over_both_repeat_resume_and_leave_nobody_behind(
     train = ["agentgym", "train", recipe, "--processes", "2", "--out"]
     code, said = forked.run([*train, unbroken])
     assert code == 0, said
-    # One that is started alone: its followers are found below it.
-    second = subprocess.Popen(
-        [sys.executable, "-m", *map(str, train), str(killed)],
-        cwd=TESTS, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    wait_for_step(second, killed, 2)
-    followers = psutil.Process(second.pid).children(recursive=True)
+    followers, at_save = set(), "save 0 3 KILL"  # the checkpoint of step 4
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(forked.run, [*train, killed], signal_at=at_save)
+        while not ended.done():
+            followers |= find_followers(at_save)
+            time.sleep(0.5)
+    assert ended.result()[0] == -signal.SIGKILL
     assert followers
-    second.kill()
-    second.wait()
     _, alive = psutil.wait_procs(followers, timeout=60)
     assert alive == []
     code, said = forked.run([*train, killed, "--resume"])
