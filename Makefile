@@ -91,7 +91,9 @@ page:
 
 # The viewer is tested in a real browser, by keyboard and for people who cannot see it.
 .cache/browser.ready:
-	@$(MAKE) --no-print-directory system NEED="npm:npm chromium-headless-shell:chromium-headless-shell"
+	@$(MAKE) --no-print-directory system NEED="npm:npm"
+	@browser=chromium-headless-shell; apt-cache show $$browser >/dev/null 2>&1 || browser=chromium; \
+	$(MAKE) --no-print-directory system NEED="$$browser:$$browser"
 	@mkdir -p .cache/axe
 	cd .cache/axe && npm pack --silent axe-core@4.14.1 && tar -xzf *.tgz && rm *.tgz
 	@touch $@

@@ -100,8 +100,7 @@ def assert_same(found: list[Tensor], expected: list[Tensor]) -> None:
     assert max(float(tensor.abs().max()) for tensor in expected) > 1e-2
 
 
-@pytest.mark.parametrize("shared", [0, 100])
-@pytest.mark.parametrize("loss", [PpoLoss(), GrpoCLoss()])
+@pytest.mark.parametrize(("shared", "loss"), [(0, PpoLoss()), (100, GrpoCLoss())])
 def test_a_step_that_runs_out_of_memory_is_split_and_its_gradient_the_same(
     shared: int, loss: Loss
 ) -> None:
