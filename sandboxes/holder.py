@@ -122,7 +122,7 @@ class Holder:
         return self._process.poll() is None
 
     def enter(self) -> tuple[str, ...]:
-        """The start of a command line that runs in the namespace."""
+        """The start of a command line that runs in the namespaces, as a child of it."""
         of = f"/proc/{self._process.pid}/ns"
         user = (f"--user={of}/user", "--preserve-credentials") if self._user else ()
         own = (f"--mount={of}/mnt", f"--pid={of}/pid_for_children")

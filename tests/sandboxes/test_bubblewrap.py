@@ -55,6 +55,8 @@ def test_without_groups_a_deadline_at_any_moment_leaves_nothing() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "{'deadline'}\n"
         assert end_with(f"sleep {seconds}") == []
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert [each.name() for each in below] == ["unshare", "head"]  # not even their remains
 
 
 @pytest.mark.parametrize("user", ["root", "nobody"])
