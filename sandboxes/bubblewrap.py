@@ -145,13 +145,15 @@ class Bubblewrap(Inside):
             options.seek(0)
             fds = (options.fileno(), status.fileno())
             bwrap = (find_tool("bwrap"), "--args", str(fds[0]), "--json-status-fd", str(fds[1]))
-            outside = (*self._limited(), *holder.enter(), *bwrap, "--")
-            program = Program(argv=(*outside, *argv), fds=fds)
+            outside = (*holder.enter(), *self._limited(), *bwrap, "--")
+            program, ran = Program(argv=(*outside, *argv), fds=fds), None
             try:
                 ran = run(program, timeout_s=timeout_s, keep_bytes=keep_bytes, stdin=stdin)
             finally:
                 if self._cgroup is not None:
                     self._cgroup.kill()
+                elif ran is None or ran.timed_out:
+                    holder.end_commands()  # bubblewrap may have been killed while it started
             status.seek(0)
             told = status.read().decode()
         return ran, _result(ran, told, out_of_memory=self._num_killed() > killed_before)

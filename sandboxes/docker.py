@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -89,25 +89,14 @@ class Docker(Inside):
             limits=self._limits,
             room=self._room,
         )
-        self._container = WAITING.take(spec, run=run, until=until, beside=warm)
-        try:
-            if source is not None:
-                self._load(source, until)
-        except BaseException:
-            self.close()
-            raise
-
-    def _load(self, source: Path, until: float) -> None:
-        """Copy a folder of this machine into the workspace."""
-        command = ("tar", "--create", "--format=posix", "-C", str(source), ".")
-        with TemporaryFile() as file:
+        with nullcontext() if source is None else _packing(source) as packed:
+            self._container = WAITING.take(spec, run=run, until=until, beside=warm)
             try:
-                done = subprocess.run(command, stdout=file, timeout=until - time.monotonic())
-            except subprocess.TimeoutExpired as error:
-                raise DeadlineError(f"reading {source} took longer than its deadline") from error
-            if done.returncode:
-                raise SandboxError(f"tar cannot read all of {source}: exit {done.returncode}")
-            self._put((*UNPACK, os.fsencode(self._workspace)), file, until)
+                if packed is not None:
+                    self._put((*UNPACK, os.fsencode(workspace)), packed(until), until)
+            except BaseException:
+                self.close()
+                raise
 
     def snapshot(self, *, timeout_s: float) -> str:
         """See `Sandbox.snapshot`; kept on this machine, of the workspace and /tmp."""
@@ -188,6 +177,27 @@ class Docker(Inside):
         if ended.out_of_memory:
             return ran, replace(ran.result(137 if timed_out else ran.exit_code), killed="memory")
         return ran, ran.result(124 if timed_out else ran.exit_code)
+
+
+@contextmanager
+def _packing(source: Path) -> Iterator[Callable[[float], BinaryIO]]:
+    """Pack a folder of this machine beside other work; gives what waits for the archive."""
+    command = ("tar", "--create", "--format=posix", "-C", str(source), ".")
+    with TemporaryFile() as file, subprocess.Popen(command, stdout=file) as process:
+
+        def packed(until: float) -> BinaryIO:
+            try:
+                process.wait(until - time.monotonic())
+            except subprocess.TimeoutExpired as error:
+                raise DeadlineError(f"reading {source} took longer than its deadline") from error
+            if process.returncode:
+                raise SandboxError(f"tar cannot read all of {source}: exit {process.returncode}")
+            return file
+
+        try:
+            yield packed
+        finally:
+            process.kill()
 
 
 def remove_left(name: str, address: str) -> None:

@@ -1,7 +1,8 @@
-"""Holder: a process in a mount namespace of its own, which holds a sandbox's files.
+"""Holder: a process in namespaces of its own, which holds a sandbox's files and its commands.
 
-Everything lies in memory-backed file systems of limited size that only this namespace has. With the
-process they are gone: nothing is left on the host, whoever was killed when.
+Everything lies in memory-backed file systems of limited size that only its mount namespace has, and
+it is the first process of its process namespace: with it the kernel ends all others, however far
+their start is. Nothing is left on the host, whoever was killed when.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import select
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from agentgym.errors import DeadlineError, SandboxError
@@ -33,7 +35,9 @@ echo "agent:x:1000:1000::/tmp:/bin/bash" > passwd
 echo "agent:x:1000:" > group
 """
     + OVERLAY
-    + "echo ready\nexec cat\n"
+    # Then it waits for our word, or for our end. Orphans of commands become its children, and end
+    # without being waited for.
+    + "echo ready\nexec env --ignore-signal=CHLD head -c 1\n"
 )
 SNAPSHOT = """set -e
 cd "$1"
@@ -55,6 +59,9 @@ DIFF = (
     "exec tar --create --sparse --format=posix --xattrs --xattrs-include='user.overlay.*'"
     ' -C "$1/disk/upper" . 2>/dev/null\n'
 )
+END = "kill -9 -1 2>/dev/null; exit 0"
+END_S = 5.0
+"""For what takes no time."""
 
 
 def find_tool(name: str) -> str:
@@ -81,11 +88,11 @@ class Holder:
         self._user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
         sizes = (str(limits.disk_bytes), str(limits.disk_files))
         script = ("/bin/sh", "-c", START, "sh", str(folder), *sizes, str(source or ""))
-        namespace = ("--mount", "--propagation", "private")
+        namespaces = ("--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc")
         self._process = subprocess.Popen(
-            [find_tool("unshare"), *self._user, *namespace, *script],
+            [find_tool("unshare"), *self._user, *namespaces, "--kill-child", *script],
             env={"PATH": os.defpath + ":/usr/sbin:/sbin"},
-            stdin=subprocess.PIPE,  # closed by our death, however we die: then `cat` ends
+            stdin=subprocess.PIPE,  # closed by our death, however we die: then `head` ends
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -115,10 +122,11 @@ class Holder:
         return self._process.poll() is None
 
     def enter(self) -> tuple[str, ...]:
-        """The start of a command line that runs in the namespace."""
-        namespaces = f"/proc/{self._process.pid}/ns"
-        user = (f"--user={namespaces}/user", "--preserve-credentials") if self._user else ()
-        return (find_tool("nsenter"), *user, f"--mount={namespaces}/mnt", "--")
+        """The start of a command line that runs in the namespaces, as a child of it."""
+        of = f"/proc/{self._process.pid}/ns"
+        user = (f"--user={of}/user", "--preserve-credentials") if self._user else ()
+        own = (f"--mount={of}/mnt", f"--pid={of}/pid_for_children")
+        return (find_tool("nsenter"), *user, *own, "--")
 
     def script(
         self, text: str, *words: str, timeout_s: float, keep_bytes: int = CHUNK_BYTES
@@ -141,8 +149,16 @@ class Holder:
             raise SandboxError(f"the sandbox's files: {ran.output.decode(errors='replace')[:500]}")
         return ran
 
+    def end_commands(self) -> None:
+        """End all that runs beside the holder."""
+        self.script(END, timeout_s=END_S)
+
     def close(self) -> None:
-        """End the namespace, and with it the files."""
+        """End the namespaces, and with them the files."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            self._process.stdin.write(b".")
+            self._process.wait(END_S)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

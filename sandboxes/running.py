@@ -114,8 +114,6 @@ def run(program: Program, *, timeout_s: float, keep_bytes: int, stdin: bytes = b
     try:
         ended = _exchange(process, kept, stdin=stdin, until=until)
     finally:
-        if not ended:
-            _kill_children(process.pid)
         with suppress(ProcessLookupError):  # not reaped yet: the number still names the group
             os.killpg(process.pid, signal.SIGKILL)
         exit_code = process.wait()
@@ -128,15 +126,6 @@ def run(program: Program, *, timeout_s: float, keep_bytes: int, stdin: bytes = b
         lost_bytes=kept.lost_bytes,
         timed_out=not ended,
     )
-
-
-def _kill_children(pid: int) -> None:
-    """Kill a process's children, which may have left its group; it can make no more meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
-    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-    with suppress(OSError):  # it has ended, or this kernel does not list children
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
 
 
 def _exchange(

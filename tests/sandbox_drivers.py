@@ -50,7 +50,8 @@ def kill_newest(driver: str) -> None:
             (newest,) = api.containers(limit=1)
             api.kill(newest["Id"])
         return
-    holders = [each for each in psutil.Process().children() if each.name() == "cat"]
+    holders = [each for each in psutil.Process().children() if each.name() == "unshare"]
     newest = max(holders, key=lambda each: each.create_time())
-    newest.kill()
+    (first,) = newest.children()
+    first.kill()
     wait_gone([newest.pid])

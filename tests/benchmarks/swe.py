@@ -1,20 +1,27 @@
 """What SWE's tasks of real repositories are: `python -m tests.benchmarks.swe [--json] [PART...]`.
 
 `counts` reads the committed panels; `grades` has every one of their tasks graded twice, with the
-reverse patch and with none. Tasks must be built: `agentgym swe build`. `sample` grades 20 of them.
+reverse patch and with none, in an order drawn by chance, and `sample` the first 20. Tasks must be
+built: `agentgym swe build`. A stopped run goes on from `swe/graded.jsonl` in the cache; remove it
+where the judge has changed.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
+from agentgym.cache import cache_folder
 from agentgym.envs.swe.host import open_sandbox
 from agentgym.envs.swe.judge import grade
 from agentgym.envs.swe.mined.operators import OPERATORS
-from agentgym.envs.swe.mined.panel import SPLITS, committed, load_mined
+from agentgym.envs.swe.mined.panel import SPLITS, committed, load_mined, task_hash
 from agentgym.envs.swe.mined.sdists import pristine
 from agentgym.envs.swe.problem import Problem, read_problem
 from agentgym.envs.swe.tasks import ENV_ID
@@ -56,30 +63,45 @@ def counts() -> Iterator[Row]:
 
 def grades(found: Sequence[Task]) -> Iterator[Row]:
     """What the reverse patch and no patch are paid."""
+    file = cache_folder() / "swe" / "graded.jsonl"
+    done = read_grades(file)
+    began, num_new = time.monotonic(), 0
+    for number, task in enumerate(found, start=1):
+        key = task_hash(task)
+        if key in done:
+            continue
+        done[key] = grade_twice(task)
+        with file.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps({"hash": key} | done[key]) + "\n")
+        num_new += 1
+        rate = 3600 * num_new / (time.monotonic() - began)
+        print(f"{number} of {len(found)} tasks, {rate:,.0f} tasks/hour", file=sys.stderr)
+    kept = [done[task_hash(task)] for task in found]
+    for kind, what in (("mended", "mended by the reverse patch"), ("unmended", "unmended by none")):
+        value = sum(each[kind] for each in kept)
+        yield Row(what=f"of {len(found)} tasks {what}", value=value, unit="", bar=len(found))
+
+
+def read_grades(file: Path) -> dict[str, dict[str, bool]]:
+    """Earlier grades, by the task's hash; a line that a kill cut short is left out."""
+    if not file.is_file():
+        return {}
+    lines = file.read_text(encoding="utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line.endswith("}")]
+    return {row.pop("hash"): row for row in rows}
+
+
+def grade_twice(task: Task) -> dict[str, bool]:
+    """Whether the reverse patch mends a task, and whether no patch does not."""
     sandbox = partial(open_sandbox, None, limits=Limits())
-    mended = unmended = 0
-    for task in found:
-        problem = read_problem(task)
-        results = [
-            grade(problem, patch, sandbox=sandbox, timeout_s=JUDGE_S)
-            for patch in (reverse_patch(problem, str(task.public["repository"])), ())
-        ]
-        mended += results[0].resolved
-        unmended += results[1].fraction == 0.0
-        if not results[0].resolved or results[1].fraction:
-            print(task.id, *(result.facts for result in results), flush=True)
-    yield Row(
-        what=f"of {len(found)} tasks mended by the reverse patch",
-        value=mended,
-        unit="",
-        bar=len(found),
+    problem = read_problem(task)
+    mended, unmended = (
+        grade(problem, patch, sandbox=sandbox, timeout_s=JUDGE_S)
+        for patch in (reverse_patch(problem, str(task.public["repository"])), ())
     )
-    yield Row(
-        what=f"of {len(found)} tasks not mended by no patch",
-        value=unmended,
-        unit="",
-        bar=len(found),
-    )
+    if not mended.resolved or unmended.fraction:
+        print(task.id, mended.facts, unmended.facts, flush=True)
+    return {"mended": mended.resolved, "unmended": unmended.fraction == 0.0}
 
 
 def reverse_patch(problem: Problem, repository_id: str) -> list[Change]:
@@ -94,10 +116,8 @@ def measure(*parts: str) -> Iterator[Row]:
         if part == "counts":
             yield from counts()
         else:
-            found = tasks()
-            if part == "sample":
-                found = random.Random(0).sample(found, min(NUM_SAMPLED, len(found)))
-            yield from grades(found)
+            found = random.Random(0).sample(tasks(), len(committed()))
+            yield from grades(found[:NUM_SAMPLED] if part == "sample" else found)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import sandbox_as_nobody
 import sandbox_deadlines
+import sandbox_deaths
 from processes import wait_gone
 from sandbox_drivers import make, why_not
 
@@ -49,13 +50,35 @@ def test_without_groups_a_deadline_at_any_moment_leaves_nothing() -> None:
         pytest.skip(reason or "this is not root")
     seconds = str(10**6 + os.getpid())
     command = [sys.executable, sandbox_deadlines.__file__, seconds]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "{'deadline'}\n"
+        assert end_with(f"sleep {seconds}") == []
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert [each.name() for each in below] == ["unshare", "head"]  # not even their remains
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_a_program_killed_at_any_moment_leaves_no_command(user: str) -> None:
+    """Also while helpers and bubblewrap start, when nothing dies with another yet."""
+    if (reason := why_not("bubblewrap")) is not None or os.geteuid() != 0:
+        pytest.skip(reason or "this is not root")
+    seconds = str(2 * 10**6 + os.getpid())
+    command = [sys.executable, sandbox_deaths.__file__, seconds, user]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "{'deadline'}\n", done.stderr
-    mine = [each.pid for each in psutil.process_iter() if seconds in " ".join(words(each))]
-    left = wait_gone(mine, timeout_s=3)
+    assert done.stdout == "{9}\n", done.stderr
+    assert end_with(seconds) == []
+
+
+def end_with(text: str) -> list[str]:
+    """Kill processes that have a text in their command line and do not end; their command lines."""
+    mine = [each for each in psutil.process_iter() if text in " ".join(words(each))]
+    left = wait_gone([each.pid for each in mine], timeout_s=3)
+    found = [" ".join(words(each)) for each in mine if each.pid in left]
     for pid in left:
         os.kill(pid, signal.SIGKILL)
-    assert left == []
+    return found
 
 
 def words(process: psutil.Process) -> list[str]:
