@@ -154,6 +154,7 @@ class Size:
     kv_heads: int = 2
     mlp: int = 384
     context: int = 1024
+    embedding_std: float = 0.02
 
 
 def configuration(tokenizer: PreTrainedTokenizerFast, size: Size) -> Qwen2Config:
@@ -177,4 +178,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast, size: Size, *, seed: int) ->
     """A Qwen2 model with random weights that depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Qwen2ForCausalLM(configuration(tokenizer, size))
+        config = configuration(tokenizer, size)
+        model = Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        embeddings = model.get_parameter("model.embed_tokens.weight")
+        embeddings.mul_(size.embedding_std / config.initializer_range)
+    return model
