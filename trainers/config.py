@@ -63,6 +63,9 @@ class ModelConfig(Section):
     """Width of `tiny`; its four heads need an even share each."""
     layers: int = Field(default=3, ge=1)
     """Depth of `tiny`."""
+    embedding_std: float = Field(default=0.02, gt=0)
+    """Of the random embeddings that `tiny` begins with. Where many tokens are rare, those of 0.02
+    are pulled together faster than they are told apart."""
     tokens: Literal["phrases", "units"] = "phrases"
     """What gets a token of `tiny`: entities and fixed phrases of a world, or, where a text says
     ever new things, `units`: words, and names of several words."""

@@ -39,7 +39,10 @@ def build_model(recipe: Recipe, panel: Panel, folder: Path) -> None:
     """Build the small model and its tokenizer from the text of the train panel alone."""
     tokenizer = build_tokenizer(recipe, panel)
     size = tiny.Size(
-        hidden=recipe.model.hidden, layers=recipe.model.layers, context=recipe.model.context
+        hidden=recipe.model.hidden,
+        layers=recipe.model.layers,
+        context=recipe.model.context,
+        embedding_std=recipe.model.embedding_std,
     )
     model = tiny.build_model(tokenizer, size, seed=recipe.seed)
     model.save_pretrained(folder)

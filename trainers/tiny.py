@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from agentgym.trainers.units import find_units, unit_forms
+from agentgym.trainers.units import OPENED, SPACED, find_units, unit_forms
 
 PAD, OBS, ACT, END = "<pad>", "<obs>", "<act>", "<end>"
 CHAT_TEMPLATE = (
@@ -70,7 +70,11 @@ def build_unit_tokenizer(
     """A tokenizer for texts of many words; equal texts give an equal tokenizer; see `units`."""
     units = find_units(texts, min_count=min_count)
     split = pre_tokenizers.Split(Regex("|".join(unit_forms(units))), "isolated")
-    return _assemble(split, units)
+    tokenizer = _assemble(split, units)
+    backend = tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.Replace(Regex(OPENED), "[ ")
+    backend.decoder = decoders.Sequence([backend.decoder, decoders.Replace(Regex(SPACED), "[")])
+    return tokenizer
 
 
 def _assemble(split: pre_tokenizers.Split, pieces: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -150,6 +154,7 @@ class Size:
     kv_heads: int = 2
     mlp: int = 384
     context: int = 1024
+    embedding_std: float = 0.02
 
 
 def configuration(tokenizer: PreTrainedTokenizerFast, size: Size) -> Qwen2Config:
@@ -173,4 +178,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast, size: Size, *, seed: int) ->
     """A Qwen2 model with random weights that depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Qwen2ForCausalLM(configuration(tokenizer, size))
+        config = configuration(tokenizer, size)
+        model = Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        embeddings = model.get_parameter("model.embed_tokens.weight")
+        embeddings.mul_(size.embedding_std / config.initializer_range)
+    return model

@@ -16,14 +16,17 @@ from itertools import pairwise
 CODE = r"(?<![A-Za-z\d])[A-Z]+\d[A-Z\d]*(?![A-Za-z\d])"
 """Capitals and digits, such as a product's number. No space belongs to it: it is copied from a page
 into an action, where none stands before it."""
-MARK = r"[ \n]*(?<![A-Za-z\d])\[[A-Za-z_ ]+\]"
-"""Layout that is written in brackets: " [SEP]"."""
+MARK = rf"[ \n]*(?<![A-Za-z\d])\[[A-Za-z_ ]+\](?: (?={CODE}))?"
+"""Layout that is written in brackets: " [SEP]"; the space before a code belongs to it."""
 WORD = r" ?[A-Za-z]+(?:[-'][A-Za-z\d]+)*\d*| ?\d+[A-Za-z]+(?:[-'][A-Za-z\d]+)*| ?\d+"
+OPENED, SPACED = r"(?<=[a-z])\[(?![A-Z])", r"(?<=[a-z])\[ "
+"""A bracket that opens what an action says; with a space behind it, the words within are the same
+pieces as anywhere else, so that to copy them is to find them again."""
 PRICE = r" ?\$\d+|\.\d+"
 FORMS = (MARK, CODE, rf" +(?={CODE})", PRICE, WORD, r"[^A-Za-z\d ]+", " +")
 PIECE = re.compile("|".join(FORMS))
 IS_CODE, IS_WORDS = re.compile(CODE), re.compile(rf"(?:{WORD})(?: [A-Za-z\d].*)?")
-IS_LAYOUT = re.compile(rf"(?:(?!{CODE})[^\d])*(?!{CODE})[^\d ]")
+IS_LAYOUT = re.compile(rf"(?:(?!{CODE})[^\d])*(?!{CODE})(?:[^\d ]|\] )")
 BETWEEN = re.compile(rf"{MARK}|\n")
 WORDS_TOGETHER, LAYOUT_TOGETHER = 0.8, 0.99
 """How often the rarer of two pieces must stand beside the other for both to be one."""
@@ -41,11 +44,11 @@ def find_units(texts: Sequence[str], *, min_count: int) -> list[str]:
     >>> find_units(["in navy blue", "dark navy blue, size 8", "a size"], min_count=2)
     [' navy blue', ' blue', ' navy', ' size']
     """
+    texts = [re.sub(OPENED, "[ ", text) for text in texts]
     # An instruction stands on every page of an episode: what is said is counted once.
     said = sorted({fragment for text in texts for fragment in BETWEEN.split(text)})
     words = _join_all([PIECE.findall(fragment) for fragment in said], min_count, _are_words)
     together = {piece for pieces in words for piece in pieces if IS_WORDS.fullmatch(piece)}
-    together |= {piece.lstrip() for piece in together}  # at the beginning of an action
     cut = compile_units(together)
     head = [cut.findall(text) for text in texts[:LAYOUT_TEXTS]]
     least = max(min_count, round(LAYOUT_SHARE * len(head)))
@@ -73,7 +76,8 @@ def unit_forms(units: Iterable[str]) -> list[str]:
 def _as_form(unit: str) -> str:
     """The unit where it neither begins nor ends within a word."""
     begin = r"(?<![A-Za-z\d])" if unit[0].isalnum() else ""
-    return begin + re.escape(unit) + (r"(?![A-Za-z\d])" if unit[-1].isalnum() else "")
+    end = r"(?![A-Za-z\d])" if unit[-1].isalnum() else rf"(?={CODE})" if unit[-1] == " " else ""
+    return begin + re.escape(unit) + end
 
 
 def _are_words(first: str, second: str, share: float) -> bool:

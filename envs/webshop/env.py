@@ -55,6 +55,7 @@ class WebShop(TurnEnv):
         show_attributes: bool = False,
         engine: Engine = "bm25s",
         nouns: str = "lists",
+        patience: int = 15,
     ) -> None:
         """Make the environment; the shop is opened at the first reset.
 
@@ -64,6 +65,8 @@ class WebShop(TurnEnv):
             show_attributes: whether products have a page with what graders look at.
             engine: what searches, "bm25s" or "tantivy" (extra `tantivy`); see `shop.Shop`.
             nouns: what tells the nouns of titles, which the reward compares; see `open_nouns`.
+            patience: after how many turns the shopper, who demonstrates, means to have bought
+                something; with few it takes what fits by its title, unread.
 
         Raises:
             UsageError: there is no such mode, or nothing that tells nouns by that name.
@@ -74,6 +77,7 @@ class WebShop(TurnEnv):
         self._size, self._write, self._show_attributes = shop, MODES[mode], show_attributes
         self._engine: Engine = engine
         self._nouns = open_nouns(nouns)
+        self._patience = patience
         self._session: Session | None = None
         self._grade: Grade | None = None
 
@@ -185,4 +189,4 @@ class WebShop(TurnEnv):
 
     def demonstrator(self, *, seed: int) -> Shopper:
         """The shopper, who sees what the model sees."""
-        return Shopper(seed=seed)
+        return Shopper(seed=seed, max_turns=self._patience)

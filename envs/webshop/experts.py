@@ -174,16 +174,12 @@ class Shopper:
         known = [offer for offer in fitting if self._notes[offer.asin].options is not None]
         cost = len(self._wish.options) + 2
         if new and self._turns_left > cost + (1 if known else 0):
-            return open_(max(new, key=self._promise))
+            return open_(new[0])
         if known:
             return open_(max(known, key=lambda offer: self._worth(self._notes[offer.asin])))
         if not fitting and self._turns_left > cost + 1:
             return click(NEXT)
         return open_((fitting or offers)[0])
-
-    def _promise(self, offer: Offer) -> int:
-        """How many of the wishes its title meets; the first of the best is opened."""
-        return sum(trait in offer.title.lower() for trait in self._wish.traits)
 
     def mistake(self) -> str:
         """See `Demonstrator.mistake`: something else on the page, or half a search.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from statistics import mean
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +128,21 @@ def test_weights_follow_from_the_seed_alone() -> None:
     weights = [model.model.layers[0].mlp.up_proj.weight for model in (first, again, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_embeddings_begin_as_far_apart_as_is_asked_and_nothing_else_changes() -> None:
+    usual, wide = (
+        tiny.build_model(tiny_tokenizer(), tiny.Size(embedding_std=std), seed=0).state_dict()
+        for std in (0.02, 0.1)
+    )
+    name = "model.embed_tokens.weight"
+    assert torch.allclose(wide[name], 5 * usual[name])
+    assert float(usual[name].std()) == pytest.approx(0.02, rel=0.05)
+    assert all(
+        torch.equal(wide[key], usual[key])
+        for key in usual
+        if "embed" not in key and "head" not in key
+    )
 
 
 def test_the_default_model_is_of_the_promised_size() -> None:

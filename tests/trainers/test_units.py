@@ -39,10 +39,10 @@ def tokens(text: str) -> list[str]:
     return [str(tokenizer().decode([token])) for token in tokenizer().encode(text)]
 
 
-def test_a_name_of_several_words_is_one_token_wherever_a_space_precedes_it() -> None:
+def test_a_name_of_several_words_is_the_same_token_in_a_wish_on_a_page_and_in_an_action() -> None:
     for text in ("find a navy blue mug", "Shop [SEP] navy blue [SEP] more", "that navy blue one"):
         assert " navy blue" in tokens(text)
-    assert tokens("click[navy blue]") == ["click[", "navy blue", "]"]
+    assert tokens("click[navy blue]") == ["click[", " navy blue", "]"]
 
 
 def test_words_that_stand_beside_many_others_stay_apart() -> None:
@@ -54,12 +54,15 @@ def test_a_code_is_the_same_token_on_a_page_and_in_an_action() -> None:
     assert tokens("click[B0G11]") == ["click[", "B0G11", "]"]
 
 
+def test_layout_is_found_as_a_whole_with_the_space_before_a_code() -> None:
+    found = tokens(PAGES[11])
+    place = found.index("B0G11")
+    assert found[place - 1] == " [SEP] Back to Search [SEP] "
+    assert found[place + 1] == " [SEP]"
+
+
 def test_a_part_of_a_name_is_a_token_where_it_stands_alone() -> None:
     assert tokens("find a blue mug") == ["find", " a", " blue", " mug"]
-
-
-def test_layout_is_found_as_a_whole() -> None:
-    assert " [SEP] Back to Search [SEP]" in tokens(PAGES[3])
 
 
 def test_what_one_episode_repeats_on_every_page_is_no_name() -> None:
@@ -85,6 +88,7 @@ PARTS = [
     "b0g7",
     "[SEP]",
     "[",
+    "click[",
     "]",
     "$7",
     ".95",
