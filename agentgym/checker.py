@@ -23,8 +23,6 @@ from agentgym.errors import AgentGymError, UsageError, cut
 from agentgym.guard import GuardedEnv, text_of
 from agentgym.types import Json, Observation, Outcome, Reply, Task
 
-NUM_TASKS = 2
-"""From the beginning of each split: one, and another that must not remember it."""
 MAX_TURNS = 20
 """Of a scripted episode: a check needs its beginning, not the end of a long task."""
 LONG_SECRET_CHARS = 16
@@ -73,12 +71,15 @@ class Subject:
 
     @property
     def tasks(self) -> list[Task]:
-        """The first few tasks of each split."""
+        """The first task of each split, and after that of the first one another, which must not
+        remember it.
+        """
         try:
             panels = [get_panel(self.env_id, split) for split in self.env_class.splits()]
         except UsageError as error:  # told by `check_panels`, which comes first
             raise AssertionError("there are no tasks to try it on") from error
-        return [task for panel in panels for task in panel.tasks[:NUM_TASKS]]
+        first, *others = panels
+        return [*first.tasks[:2], *(panel.tasks[0] for panel in others)]
 
     @contextmanager
     def made(self) -> Iterator[GuardedEnv]:

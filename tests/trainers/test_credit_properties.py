@@ -240,26 +240,35 @@ def assert_bounded(found: Credited, groups: Sequence[Group], name: str) -> None:
             assert abs(each) <= bound, name
 
 
-@many
-@given(seeds)
-def test_groups_equal_up_to_rounding_give_exactly_zero(seed: int) -> None:
-    """Where nothing tells turns apart either, of every scheme that compares episodes."""
-    random = Random(seed)
+def even_group(random: Random) -> Group:
+    """Episodes that rounding alone tells apart, and turns that nothing does."""
 
     def noise() -> float:
         return random.uniform(-1e-9, 1e-9)
 
     outcome, num_turns = random.choice(LEVELS), random.randint(1, 5)
-    members = [
-        episode(
-            [*(turn("go", "x", gain=noise()) for _ in range(num_turns)), turn("end", "y")],
-            outcome + noise(),
+    return group(
+        *(
+            episode(
+                [*(turn("go", "x", gain=noise()) for _ in range(num_turns)), turn("end", "y")],
+                outcome + noise(),
+            )
+            for _ in range(random.randint(2, 12))
         )
-        for _ in range(random.randint(2, 12))
-    ]
-    given_ = scored(group(*members))
+    )
+
+
+@tens
+@given(seeds)
+def test_groups_equal_up_to_rounding_give_exactly_zero(seed: int) -> None:
+    """Of every scheme that compares episodes."""
+    random = Random(seed)
+    groups = [even_group(random) for _ in range(TOGETHER)]
     for name, scheme in BY_COMPARISON.items():
-        assert set(numbers(scheme(given_).advantages)) == {0.0}, name
+        # Of a whole batch not all outcomes are equal.
+        batches = [groups] if name in BY_GROUP else [[each] for each in groups]
+        for batch in batches:
+            assert set(numbers(scheme(scored(*batch)).advantages)) == {0.0}, name
 
 
 @many
@@ -286,17 +295,18 @@ def own_advantages(base: Base, members: Group) -> list[float]:
     return BASES[base]([member.score or 0.0 for member in members.episodes])
 
 
-@many
+@tens
 @given(seeds)
 def test_salt_keeps_the_sum_over_all_turns(seed: int) -> None:
     random = Random(seed)
-    worked, key_window = random_group(random), random.randint(1, 4)
-    given_ = scored(worked)
+    groups, key_window = [random_group(random) for _ in range(TOGETHER)], random.randint(1, 4)
+    given_ = scored(*groups)
     for base in ALL_BASES:
-        (found,) = Salt(key_window=key_window, base=base)(given_).advantages
-        own = own_advantages(base, worked)
-        expected = sum(len(m.turns) * a for m, a in zip(worked.episodes, own, strict=True))
-        assert sum(map(sum, found)) == pytest.approx(expected, abs=1e-9)
+        credited = Salt(key_window=key_window, base=base)(given_)
+        for worked, found in zip(groups, credited.advantages, strict=True):
+            own = own_advantages(base, worked)
+            expected = sum(len(m.turns) * a for m, a in zip(worked.episodes, own, strict=True))
+            assert sum(map(sum, found)) == pytest.approx(expected, abs=1e-9)
 
 
 def apart(worked: Group) -> Group:
@@ -321,18 +331,19 @@ def apart(worked: Group) -> Group:
     )
 
 
-@many
+@tens
 @given(seeds)
 def test_without_a_shared_edge_salt_is_its_base(seed: int) -> None:
     random = Random(seed)
-    worked, key_window = apart(random_group(random)), random.randint(1, 4)
-    given_ = scored(worked)
+    groups = [apart(random_group(random)) for _ in range(TOGETHER)]
+    given_, key_window = scored(*groups), random.randint(1, 4)
     for base in ALL_BASES:
         credited = Salt(key_window=key_window, base=base)(given_)
         assert credited.metrics["graph/merge_rate"] == 0.0
-        own = own_advantages(base, worked)
-        expected = tuple((a,) * len(m.turns) for m, a in zip(worked.episodes, own, strict=True))
-        assert_near(credited.advantages[0], expected, base)
+        for worked, found in zip(groups, credited.advantages, strict=True):
+            own = own_advantages(base, worked)
+            expected = tuple((a,) * len(m.turns) for m, a in zip(worked.episodes, own, strict=True))
+            assert_near(found, expected, base)
     # To the last bit the numbers of the scheme that it starts from.
     assert Salt()(given_).advantages == credits.make("grpo")(given_).advantages
     assert Salt(base="rloo")(given_).advantages == credits.make("rloo")(given_).advantages
@@ -342,10 +353,11 @@ WITH_EPISODE_TERM = ("crbc", "gigpo", "graphgpo", "graphhca", "rewardflow")
 """G2PO has a term that compares all turns of a group, wherever they were."""
 
 
-@many
+@tens
 @given(seeds)
 def test_without_a_shared_state_the_graph_schemes_are_their_episode_term(seed: int) -> None:
-    given_ = scored(apart(random_group(Random(seed))))
+    random = Random(seed)
+    given_ = scored(*(apart(random_group(random)) for _ in range(TOGETHER)))
     for name in WITH_EPISODE_TERM:
         bare = credits.make(name, step_weight=0.0)
         assert SCHEMES[name](given_).advantages == bare(given_).advantages, name
