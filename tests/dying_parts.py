@@ -37,7 +37,7 @@ def come(where: str) -> None:
 class DyingCorridor(Corridor):
     """Dies while the model plays."""
 
-    max_turns = 24
+    max_turns = 16
 
     def step(self, action: str) -> Any:
         come("env")
