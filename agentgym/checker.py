@@ -71,9 +71,7 @@ class Subject:
 
     @property
     def tasks(self) -> list[Task]:
-        """The first task of each split, and after that of the first one another, which must not
-        remember it.
-        """
+        """The first task of each split; of the first one also a second, to begin after another."""
         try:
             panels = [get_panel(self.env_id, split) for split in self.env_class.splits()]
         except UsageError as error:  # told by `check_panels`, which comes first

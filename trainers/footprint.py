@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from agentgym.errors import UsageError
 from agentgym.trainers import attention, lora, precision
@@ -46,18 +47,27 @@ class Footprint:
         """What `measure` finds of the whole model, or would find by what it finds of a few layers.
 
         >>> from transformers import Qwen2Config
-        >>> Footprint(Qwen2Config(num_hidden_layers=28))._measured(
+        >>> Footprint(Qwen2Config(num_hidden_layers=8))._measured(
         ...     lambda footprint: (100 + 7 * footprint.config.num_hidden_layers,)
         ... )
-        (296,)
+        (156,)
         """
-        depth = getattr(self.config, "num_hidden_layers", 0)
-        kinds = getattr(self.config, "layer_types", None) or ()
-        if depth <= FEW or len(set(kinds)) > 1:
+        depth = self.config.num_hidden_layers
+        if depth <= FEW or not self._has_equal_layers:
             return measure(self)
         less, more = (measure(self._cut_to(layers)) for layers in (FEW - 1, FEW))
         steps = (more_ - less_ for less_, more_ in zip(less, more, strict=True))
         return tuple(size + (depth - FEW) * step for size, step in zip(more, steps, strict=True))
+
+    @property
+    def _has_equal_layers(self) -> bool:
+        """Whether all layers have the same weights, and attend alike as far as is said."""
+        layers = [m for m in self._counted.modules() if isinstance(m, GradientCheckpointingLayer)]
+        weights = {tuple((n, p.shape) for n, p in each.named_parameters()) for each in layers}
+        kinds = set(getattr(self.config, "layer_types", None) or ())
+        return (
+            len(layers) == self.config.num_hidden_layers and len(weights) == 1 and len(kinds) <= 1
+        )
 
     def _cut_to(self, depth: int) -> Footprint:
         """Of the first layers alone."""

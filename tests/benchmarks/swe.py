@@ -77,7 +77,10 @@ def grades(found: Sequence[Task]) -> Iterator[Row]:
         rate = 3600 * num_new / (time.monotonic() - began)
         print(f"{number} of {len(found)} tasks, {rate:,.0f} tasks/hour", file=sys.stderr)
     kept = [done[task_hash(task)] for task in found]
-    for kind, what in (("mended", "mended by the reverse patch"), ("unmended", "unmended by none")):
+    for kind, what in (
+        ("mended", "mended by the reverse patch"),
+        ("unmended", "paid nothing without a patch"),
+    ):
         value = sum(each[kind] for each in kept)
         yield Row(what=f"of {len(found)} tasks {what}", value=value, unit="", bar=len(found))
 

@@ -15,7 +15,13 @@ import torch
 from small_runs import ALONE, small_recipe
 from tiny_models import tiny_policy
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3MoeConfig,
+)
 
 from agentgym.cli import main
 from agentgym.engine import Request
@@ -139,6 +145,15 @@ def test_each_more_of_many_layers_alike_adds_the_same() -> None:
         found = footprint.train(dtype, recompute=recompute, rows=1, length=64)
         assert found == (max(before, after), max(0, with_logits - max(before, after)))
     assert footprint.read(dtype, rows=4, length=64) == footprint._pass_to_read(dtype, 4, 64)
+
+
+def test_layers_that_differ_are_all_measured() -> None:
+    """As of a mixture of experts whose last layer has none."""
+    size: Any = {"hidden_size": 16, "num_attention_heads": 2, "num_key_value_heads": 2}
+    size |= {"num_hidden_layers": 7, "num_experts": 2, "vocab_size": 32}
+    for dense, found in (([], 16 + 3 * 7), ([6], 7 * 7)):
+        footprint = Footprint(Qwen3MoeConfig(**size, mlp_only_layers=dense))
+        assert footprint._measured(lambda few: (few.config.num_hidden_layers**2,)) == (found,)
 
 
 def test_a_large_vocabulary_is_planned_in_chunks_and_all_logits_would_be_beyond_it() -> None:

@@ -232,7 +232,7 @@ def find_followers(signal_at: str) -> set[psutil.Process]:
 def test_two_processes_whiten_over_both_repeat_resume_and_leave_nobody_behind(
     corridor_model: Path, tmp_path: Path, forked: Forked
 ) -> None:
-    """One run with a critic unbroken, and one killed in its fourth step and resumed."""
+    """A run with a critic unbroken, and one killed as it saves its fourth step, and resumed."""
     recipe = tmp_path / "recipe.yaml"
     settings = {**SETTINGS, "credit": {"name": "gae_token"}}
     recipe.write_text(config.dump(small_recipe(corridor_model, **settings)))
