@@ -292,7 +292,7 @@ def test_the_grammar_of_actions(text: str, command: Command | None) -> None:
 def test_a_kind_has_a_row_of_tasks_in_a_panel_to_learn_from() -> None:
     """A page is loaded anew at each change of kind."""
     kinds = [task.public["type"] for task in GUI.panel("gen1/few").tasks]
-    assert kinds == [kind for _ in range(10) for kind in FEW for _ in range(20)]
+    assert kinds == [kind for _ in range(50) for kind in FEW for _ in range(20)]
 
 
 def test_the_panels_are_these() -> None:
@@ -300,7 +300,7 @@ def test_the_panels_are_these() -> None:
     assert sizes == {
         "gen1/train": 1040,
         "gen1/unseen": 260,
-        "gen1/few": 1200,
+        "gen1/few": 6000,
         "gen1/few-unseen": 240,
         "gen1/shop-train": 4200,
         "gen1/shop-test": 500,
