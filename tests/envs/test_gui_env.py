@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from gui_tour import tour
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentgym.browser import Answer, Asked
 from agentgym.envs.gui import miniwob
 from agentgym.envs.gui.env import GUI
 from agentgym.envs.gui.experts.book import EXPERTS
@@ -93,6 +97,21 @@ def test_the_same_seed_is_the_same_task_and_another_is_not(env: GUI, kind: str) 
 def test_a_page_takes_every_action_and_begins_as_it_was_loaded(env: GUI, kind: str) -> None:
     """All pages are in the benchmark `gui`."""
     assert tour(env, kind, seed=7) == tour(env, kind, seed=7)
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("env")  # skips where there is no browser
+def test_a_page_is_looked_at_with_the_pictures_of_its_style(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer_late(asked: Asked) -> Answer:
+        time.sleep(0.1 if asked.path.endswith(".png") else 0)
+        return miniwob.serve(asked)
+
+    frame = replace(miniwob.MiniWoB.frame, sites={miniwob.ORIGIN: answer_late})
+    monkeypatch.setattr(miniwob.MiniWoB, "frame", frame)
+    with closing(GUI()) as slow:
+        assert "text .trash at 138,86 size 12x12" in begin(slow, "email-inbox", 7)
 
 
 @pytest.mark.browser
