@@ -1,4 +1,6 @@
-"""Chromium, driven by Playwright: one browser a process, one profile a tab, every call bounded.
+"""Chromium, driven by Playwright: one profile a tab, every call bounded.
+
+A process has one browser for pages in real time, and one for pages whose time is ours.
 
 Playwright is asynchronous and lives in a thread of its own; a tab's methods wait for it.
 """
@@ -122,7 +124,7 @@ class Chromium(Tab):
         """
         self._deadlines = deadlines or Deadlines()
         self.gate = Gate(sites)
-        self._program = program_of_process()
+        self._program = program_of_process(is_paced=tick_ms is None)
         self._inner = _Inner(
             self.gate,
             _Look(script=script, width=width, height=height, scale=scale, tick_ms=tick_ms),

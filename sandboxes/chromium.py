@@ -35,6 +35,8 @@ ARGUMENTS = (
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
+UNPACED = "--disable-frame-rate-limit"
+"""The mouse's moves reach a page with its next frame, for which they would wait up to 16 ms."""
 
 T = TypeVar("T")
 
@@ -60,9 +62,10 @@ def find_chromium() -> str:
 
 
 class Program:
-    """The browser of this process, and the thread in which Playwright lives."""
+    """A browser of this process, and the thread in which Playwright lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.window: Window | None = None
@@ -95,7 +98,7 @@ class Program:
         root = ["--no-sandbox"] if os.getuid() == 0 else []  # Chromium's own refuses to run as root
         return await playwright.chromium.launch(
             executable_path=path,
-            args=[*ARGUMENTS, *root],
+            args=[*ARGUMENTS, *self._arguments, *root],
             proxy={"server": NOWHERE, "bypass": "<-loopback>"},
             handle_sigint=False,
         )
@@ -117,10 +120,16 @@ class Program:
             raise SandboxError(f"browser: {what}: {error.message}") from error
 
 
-_programs: dict[int, Program] = {}
+_programs: dict[tuple[int, bool], Program] = {}
 """By process: a fork has its parent's memory, but neither its threads nor its browser."""
 
 
-def program_of_process() -> Program:
-    """The one of this process."""
-    return _programs.setdefault(os.getpid(), Program())
+def program_of_process(*, is_paced: bool) -> Program:
+    """The one of this process for such pages.
+
+    Args:
+        is_paced: whether they have real time and move by themselves, so that the screen's pace is
+            what keeps them from taking a whole core.
+    """
+    arguments = () if is_paced else (UNPACED,)
+    return _programs.setdefault((os.getpid(), is_paced), Program(*arguments))

@@ -260,7 +260,7 @@ from agentgym.sandboxes.browser import Chromium
 from agentgym.sandboxes.chromium import program_of_process
 tab = Chromium(sites={ORIGIN: Pages({"/": "hello"})})
 tab.open(ORIGIN + "/")
-print(program_of_process().scratch, flush=True)
+print(program_of_process(is_paced=True).scratch, flush=True)
 sys.stdin.read()
 """
 
