@@ -142,11 +142,12 @@ class Bubblewrap(Inside):
         self, argv: tuple[bytes, ...], keep_bytes: int, stdin: bytes = b"", *, timeout_s: float
     ) -> tuple[Ran, ExecResult]:
         """Run a program inside, and make sure that nothing of it runs on."""
-        killed_before, until = self._num_killed(), time.monotonic() + ROOM_S
+        holder, until = self._live(), time.monotonic() + ROOM_S
+        killed_before = self._num_killed()
         if self._cgroup is not None:
             self._cgroup.make_room()
         while True:
-            ran, told = self._try(argv, keep_bytes, stdin, timeout_s=timeout_s)
+            ran, told = self._try(holder, argv, keep_bytes, stdin, timeout_s=timeout_s)
             is_full = "exit-code" not in told and NO_ROOM.match(ran.output) is not None
             if not is_full or time.monotonic() > until:
                 break
@@ -154,10 +155,15 @@ class Bubblewrap(Inside):
         return ran, _result(ran, told, out_of_memory=self._num_killed() > killed_before)
 
     def _try(
-        self, argv: tuple[bytes, ...], keep_bytes: int, stdin: bytes, *, timeout_s: float
+        self,
+        holder: Holder,
+        argv: tuple[bytes, ...],
+        keep_bytes: int,
+        stdin: bytes,
+        *,
+        timeout_s: float,
     ) -> tuple[Ran, str]:
         """Run it if it can be started; and what bubblewrap told of it, as lines of JSON."""
-        holder = self._live()
         with _memory_file() as options, _memory_file() as status:
             # Not in the arguments, which the code inside could read of process 1.
             options.write("\0".join(self._options).encode(errors="surrogateescape"))
