@@ -1,4 +1,4 @@
-"""What stands in for the package BrowserGym where it is not installed, and one benchmark of its.
+"""What stands in for the package BrowserGym where it is not installed, and one benchmark.
 
 It has the names, arguments and observations that the adapter uses, written after version 0.14.3. A
 page is some buttons, one of which is the right one. As Playwright does, it refuses to be called in

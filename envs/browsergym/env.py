@@ -51,7 +51,7 @@ def needs_extra() -> Iterator[None]:
 
 
 class BrowserGym(TurnEnv):
-    """MiniWoB's tasks as BrowserGym plays them; derive from it for another benchmark of its."""
+    """MiniWoB's tasks as BrowserGym plays them; derive from it for its other benchmarks."""
 
     benchmark: ClassVar[str] = "miniwob"
     """The module of `browsergym` that registers the tasks; their ids begin with its name."""
