@@ -52,6 +52,7 @@ EXTRAS = {
     "uvicorn": "viewer",
     "playwright": "gui",
     "miniwob": "gui",
+    "browsergym": "browsergym",
 }
 """Import name of an optional dependency -> the extra that installs it."""
 
