@@ -79,7 +79,7 @@ RELEASE = (
     " for (const [each, left, top] of window.__held || [])"
     " each.scrollTo({left, top, behavior: 'instant'})}"
 )
-"""After one that selects text, which scrolls by itself, the longer the mouse is held the farther."""
+"""After one that selects text: that scrolls by itself, the farther the longer the mouse is held."""
 LEAVE_POLL_S = 0.005
 NO_PAGE = (204, 205)
 """Statuses by which a server leaves the page as it is."""

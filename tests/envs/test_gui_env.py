@@ -18,7 +18,7 @@ from agentgym.browser import Answer, Asked
 from agentgym.envs.gui import miniwob
 from agentgym.envs.gui.env import GUI
 from agentgym.envs.gui.experts.book import EXPERTS
-from agentgym.envs.gui.experts.reading import Scene
+from agentgym.envs.gui.experts.reading import ANYWHERE, Scene
 from agentgym.envs.gui.prompt import Command, Point, read_action
 from agentgym.envs.gui.shop import translate
 from agentgym.envs.gui.tasks import FEW, KINDS
@@ -147,6 +147,21 @@ def test_what_does_not_work_is_told(env: GUI, action: str, note: str, invalid: s
     observation, reward, terminated, _, _ = env.step(action)
     assert f"Note: {note}" in observation.text.split("\n")
     assert (reward, terminated) == (0.0, False)
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("env")  # skips where there is no browser
+def test_choices_are_listed_when_asked_for() -> None:
+    with closing(GUI(choices=True)) as env:
+        first = env.reset(options={"task": task("choose-list")})[0]
+        assert first.choices is not None
+        chosen = [each for each in first.choices if each.startswith("select[1, ")]
+        assert len(chosen) > 3
+        assert env.expert_action() in chosen
+        others = set(first.choices) - set(chosen)
+        assert others == {"click[2]", *ANYWHERE}
+        assert [env.parse(each).action for each in first.choices] == list(first.choices)
+        assert env.step("done")[0].choices == ()
 
 
 @pytest.mark.browser
