@@ -15,6 +15,8 @@ PIP := install --progress-bar off --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
+# Or each of hundreds of processes would compile again what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
   search-study webshop-study gui-study test lint differential gpu-check bench vs-trl clean
