@@ -14,8 +14,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,6 +26,7 @@ from agentgym.envs.command import read_command
 from agentgym.envs.gui import miniwob
 from agentgym.errors import UsageError, unknown
 from agentgym.panel import Panel
+from agentgym.registry import needs_extra
 from agentgym.types import Observation, Outcome, Parsed, Task
 
 PROMPT = """\
@@ -34,20 +34,10 @@ You use web pages. Each turn shows a task and the page as a tree, in which an el
 used has its id before it, as in [12]; then you give one action. {actions}
 Anything else changes nothing and costs a turn.
 Write the action alone, or <think>your thoughts</think><action>the action</action>."""
+NAME = "BrowserGym, which wants an environment of its own,"
+"""What the extra brings."""
 MAX_ACTION_CHARS = 2000
 """Longer actions are none."""
-
-
-@contextmanager
-def needs_extra() -> Iterator[None]:
-    """Tell which extra to install when an import inside finds its package missing."""
-    try:
-        yield
-    except ImportError as cause:
-        raise UsageError(
-            "BrowserGym is not installed: install the extra browsergym, in an environment of its "
-            f"own (pip install 'agentgym-lab[browsergym]'); {cause}"
-        ) from cause
 
 
 class BrowserGym(TurnEnv):
@@ -75,7 +65,7 @@ class BrowserGym(TurnEnv):
             UsageError: BrowserGym is not installed.
         """
         super().__init__(render_mode)
-        with needs_extra():
+        with needs_extra("browsergym", NAME):
             from browsergym.core.action.highlevel import HighLevelActionSet
         self._actions = HighLevelActionSet(
             list(self.actions), multiaction=False, strict=True, retry_with_force=True
@@ -101,7 +91,7 @@ class BrowserGym(TurnEnv):
         """
         if split not in cls.seeds:
             raise unknown("split", split, cls.seeds)
-        with needs_extra():
+        with needs_extra("browsergym", NAME):
             importlib.import_module(f"browsergym.{cls.benchmark}")
         known = sorted(each for each in gymnasium.registry if each.startswith("browsergym/"))
         kinds = [each.removeprefix("browsergym/") for each in known]
@@ -124,7 +114,7 @@ class BrowserGym(TurnEnv):
         """
         task = self.pick_task(seed, options)
         self._over, self._score = False, 0.0
-        with needs_extra():
+        with needs_extra("browsergym", NAME):
             importlib.import_module(f"browsergym.{self.benchmark}")
             self._show(call(partial(self._begin, task)))
         return self._observe(self._error), {"task_id": task.id}

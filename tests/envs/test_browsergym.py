@@ -230,9 +230,9 @@ def test_episodes_are_played_inside_an_event_loop_and_stored(tmp_path: Path) -> 
 
 @pytest.mark.skipif(is_installed, reason="BrowserGym is installed")
 def test_without_the_package_the_extra_is_named() -> None:
-    with pytest.raises(UsageError, match="install the extra browsergym"):
+    with pytest.raises(UsageError, match="install the extra 'browsergym'"):
         BrowserGym()
-    with pytest.raises(UsageError, match="install the extra browsergym"):
+    with pytest.raises(UsageError, match="install the extra 'browsergym'"):
         BrowserGym.panel("gen1/train")
 
 
