@@ -15,6 +15,8 @@ PIP := install --progress-bar off --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
+# Or each of hundreds of processes would compile again what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-test quickstart quickstart-study credit-study \
   search-study webshop-study gui-study test lint differential gpu-check bench vs-trl clean
@@ -123,10 +125,11 @@ lint: setup
 # One more than there are cores: the tests of browsers, containers and deadlines wait a good deal.
 PARALLEL := -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --maxprocesses 8
 
+# Of the second two workers, one plays the games in both engines, which is half of the work.
 test: setup-test lint
 	$(BIN)/pytest -q $(PARALLEL) --dist loadfile --no-loadscope-reorder $(ARGS)
-	$(REAL)/bin/pytest -q $(PARALLEL) tests/envs/test_alfworld_real*.py tests/core/test_checker.py \
-	  -k 'alfworld_real or TextWorld'
+	$(REAL)/bin/pytest -q -n 2 --dist worksteal tests/envs/test_alfworld_real*.py \
+	  tests/core/test_checker.py -k 'alfworld_real or TextWorld'
 
 differential: $(REAL)/.ready
 	$(REAL)/bin/python tests/alfworld_differential.py --games 200 --commands 40 $(ARGS)

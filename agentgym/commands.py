@@ -43,6 +43,7 @@ EXTRA_USES = {
     "viewer": "`agentgym view`, reading a run in the browser",
     "docker": "sandboxes that are containers",
     "gui": "web pages in a real browser (Chromium itself is a system package)",
+    "browsergym": "BrowserGym's environments, in an environment of their own",
     "swe": "SWE's tasks from real repositories, real1/...",
     "search-real": "Search's panels of real facts, real1/...",
     "alfworld": "ALFWorld in its original engine, and its published games",

@@ -30,6 +30,7 @@ BUILTIN = {
     "agentgym/SWE-v0": ("agentgym.envs.swe.env:SWE", 30),
     "agentgym/WebShop-v0": ("agentgym.envs.webshop.env:WebShop", 15),
     "agentgym/GUI-v0": ("agentgym.envs.gui.env:GUI", 30),
+    "agentgym/BrowserGym-v0": ("agentgym.envs.browsergym.env:BrowserGym", 10),
 }
 """Id -> where the class lives, and the turn limit. Imported when first made."""
 

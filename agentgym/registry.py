@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from agentgym.errors import AgentGymError, UsageError, cut, unknown
@@ -52,8 +53,28 @@ EXTRAS = {
     "uvicorn": "viewer",
     "playwright": "gui",
     "miniwob": "gui",
+    "browsergym": "browsergym",
 }
 """Import name of an optional dependency -> the extra that installs it."""
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Iterator[None]:
+    """Tell which extra to install when an import inside finds a package missing.
+
+    Args:
+        what: which the extra brings, as a user would call it.
+
+    Raises:
+        UsageError: an import inside failed.
+    """
+    try:
+        yield
+    except ImportError as cause:
+        raise UsageError(
+            f"{what} is not installed: install the extra '{extra}'"
+            f" (pip install 'agentgym-lab[{extra}]'); {cause}"
+        ) from cause
 
 
 def _explain(entry_point: str, error: ModuleNotFoundError) -> str:

@@ -1,4 +1,6 @@
-"""Chromium, driven by Playwright: one browser a process, one profile a tab, every call bounded.
+"""Chromium, driven by Playwright: one profile a tab, every call bounded.
+
+A process has one browser for pages in real time, and one for pages whose time is ours.
 
 Playwright is asynchronous and lives in a thread of its own; a tab's methods wait for it.
 """
@@ -66,6 +68,18 @@ may be ours; a frame within the page may never be drawn. And Chromium lets no pa
 out of its field, but says that it does: Playwright would wait for the rest."""
 DRAG_STEPS = 6
 """Moves between the ends of a drag: scripts want to see some."""
+HOLD = (
+    "() => {window.__held = [...document.querySelectorAll('*')]"
+    ".filter(each => each.scrollHeight > each.clientHeight || each.scrollWidth > each.clientWidth)"
+    ".map(each => [each, each.scrollLeft, each.scrollTop])}"
+)
+"""Before a drag: where everything is scrolled to."""
+RELEASE = (
+    "() => {if (getSelection().type === 'Range')"
+    " for (const [each, left, top] of window.__held || [])"
+    " each.scrollTo({left, top, behavior: 'instant'})}"
+)
+"""After one that selects text: that scrolls by itself, the farther the longer the mouse is held."""
 LEAVE_POLL_S = 0.005
 NO_PAGE = (204, 205)
 """Statuses by which a server leaves the page as it is."""
@@ -122,7 +136,7 @@ class Chromium(Tab):
         """
         self._deadlines = deadlines or Deadlines()
         self.gate = Gate(sites)
-        self._program = program_of_process()
+        self._program = program_of_process(is_paced=tick_ms is None)
         self._inner = _Inner(
             self.gate,
             _Look(script=script, width=width, height=height, scale=scale, tick_ms=tick_ms),
@@ -251,9 +265,12 @@ class _Inner:
             await mouse.click(gesture.x, gesture.y)
         elif gesture.kind == "drag":
             await mouse.move(gesture.x, gesture.y)
+            await self.page.evaluate(HOLD)
             await mouse.down()
             await mouse.move(gesture.to_x, gesture.to_y, steps=DRAG_STEPS)
             await mouse.up()
+            with suppress(Error):  # the page may be gone before it answers
+                await self.page.evaluate(RELEASE)
         elif gesture.kind == "leave":
             await mouse.move(-1, -1)
         elif gesture.kind == "type":

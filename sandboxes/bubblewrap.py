@@ -8,7 +8,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +35,10 @@ JOIN = (
     'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit; shift; n=$((n-1)); done; '
     'ulimit -c 0 && ulimit -f "$1" || exit; shift; exec "$@"'
 )
+NO_ROOM = re.compile(rb"bwrap: .*Resource temporarily unavailable")
+"""What bubblewrap says where the processes of an earlier command, which end without being waited
+for, still count: nothing was started then."""
+ROOM_S = 5.0
 BLOCK_BYTES = 512
 """The shell's unit of a file's size."""
 
@@ -136,9 +142,28 @@ class Bubblewrap(Inside):
         self, argv: tuple[bytes, ...], keep_bytes: int, stdin: bytes = b"", *, timeout_s: float
     ) -> tuple[Ran, ExecResult]:
         """Run a program inside, and make sure that nothing of it runs on."""
-        holder, killed_before = self._live(), self._num_killed()
+        holder, until = self._live(), time.monotonic() + ROOM_S
+        killed_before = self._num_killed()
         if self._cgroup is not None:
             self._cgroup.make_room()
+        while True:
+            ran, told = self._try(holder, argv, keep_bytes, stdin, timeout_s=timeout_s)
+            is_full = "exit-code" not in told and NO_ROOM.match(ran.output) is not None
+            if not is_full or time.monotonic() > until:
+                break
+            time.sleep(0.02)
+        return ran, _result(ran, told, out_of_memory=self._num_killed() > killed_before)
+
+    def _try(
+        self,
+        holder: Holder,
+        argv: tuple[bytes, ...],
+        keep_bytes: int,
+        stdin: bytes,
+        *,
+        timeout_s: float,
+    ) -> tuple[Ran, str]:
+        """Run it if it can be started; and what bubblewrap told of it, as lines of JSON."""
         with _memory_file() as options, _memory_file() as status:
             # Not in the arguments, which the code inside could read of process 1.
             options.write("\0".join(self._options).encode(errors="surrogateescape"))
@@ -155,8 +180,7 @@ class Bubblewrap(Inside):
                 elif ran is None or ran.timed_out:
                     holder.end_commands()  # bubblewrap may have been killed while it started
             status.seek(0)
-            told = status.read().decode()
-        return ran, _result(ran, told, out_of_memory=self._num_killed() > killed_before)
+            return ran, status.read().decode()
 
     def _num_killed(self) -> int:
         return self._cgroup.num_killed() if self._cgroup is not None else 0

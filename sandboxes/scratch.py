@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 SWEEP = 'read -r _; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; rm -rf -- "$0" && exit; done'
@@ -26,16 +23,3 @@ class Scratch:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-
-    @contextmanager
-    def is_temporary(self) -> Iterator[None]:
-        """Programs that are started meanwhile put their temporary files into it."""
-        before = os.environ.get("TMPDIR")
-        os.environ["TMPDIR"] = str(self.folder)
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = before

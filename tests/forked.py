@@ -7,6 +7,7 @@ checkpoint's last rename.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -96,10 +97,14 @@ def _run(words: list[str], cwd: str, signal_at: str) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
+    gc.disable()
     import matplotlib.figure
 
     from agentgym.trainers import run as imported
 
     assert imported and matplotlib.figure
+    # What was imported stays: to walk it, each child would have to copy it first.
+    gc.freeze()
+    gc.enable()
     for line in sys.stdin:
         print(json.dumps(_run(**json.loads(line))), flush=True)

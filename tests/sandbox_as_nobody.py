@@ -34,6 +34,11 @@ def main(folder: Path) -> None:
         forks = "import os,time\nfor i in range(40): os.fork() or time.sleep(9)"
         print("Error" in sandbox.exec(f"python3 -c '{forks}'", timeout_s=5).output)
         print("Error" in sandbox.exec("python3 -c 'bytearray(2**29)'", timeout_s=30).output)
+        # As if many of an earlier command's were not gone yet.
+        sandbox._live().script(
+            "for i in $(seq 20); do setsid sleep 1 & done; sleep 0.3", timeout_s=5
+        )
+        print(sandbox.exec("echo there is room", timeout_s=30).output.strip())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -25,8 +24,11 @@ from agentgym.envs.alfworld.kinds import (
     SINK,
     SLICEABLE,
 )
-from agentgym.errors import UsageError
+from agentgym.registry import needs_extra
 from agentgym.types import Json
+
+ORIGINAL = "the real ALFWorld engine"
+"""What the extra brings."""
 
 _ABILITIES = {
     "pickupable": PICKUPABLE,
@@ -147,18 +149,6 @@ def write_problem(house: House, goal: Goal) -> str:
     )
 
 
-@contextmanager
-def needs_extra() -> Iterator[None]:
-    """Tell which extra to install when an import inside finds its package missing."""
-    try:
-        yield
-    except ImportError as cause:
-        raise UsageError(
-            "the real ALFWorld engine is not installed: install the extra 'alfworld'"
-            f" (pip install 'agentgym-lab[alfworld]'); {cause}"
-        ) from cause
-
-
 @cache
 def read_rules() -> tuple[str, str]:
     """The domain and the grammar of the installed package.
@@ -166,7 +156,7 @@ def read_rules() -> tuple[str, str]:
     Raises:
         UsageError: the package is missing; the message names the extra.
     """
-    with needs_extra():
+    with needs_extra("alfworld", ORIGINAL):
         from alfworld.info import ALFRED_PDDL_PATH, ALFRED_TWL2_PATH
     return Path(ALFRED_PDDL_PATH).read_text(), Path(ALFRED_TWL2_PATH).read_text()
 

@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 from agentgym.envs.alfworld.env import ALFWorld
 from agentgym.envs.alfworld.games import find_splits, read_game
 from agentgym.envs.alfworld.house import Goal, House
-from agentgym.envs.alfworld.pddl import needs_extra, write_game
+from agentgym.envs.alfworld.pddl import ORIGINAL, write_game
 from agentgym.envs.alfworld.prompt import read_command
 from agentgym.errors import EnvError
+from agentgym.registry import needs_extra
 from agentgym.types import Task
 
 
@@ -71,7 +72,7 @@ class TextWorldEngine:
     """
 
     def __init__(self) -> None:
-        with needs_extra():
+        with needs_extra("alfworld", ORIGINAL):
             import textworld
             from alfworld.agents.environment.alfred_tw_env import AlfredDemangler
             from textworld.envs.pddl import PddlEnv

@@ -42,16 +42,18 @@ class PageEnv(TurnEnv):
         render_mode: str | None = None,
         *,
         image: bool = False,
+        choices: bool = False,
         browser: str = "chromium",
     ) -> None:
         """Make the environment; the browser starts at the first reset.
 
         Args:
             image: whether observations have a picture of the window, the numbers drawn on it.
+            choices: whether they list the actions that need no words or places of one's own.
             browser: the plug-in that drives it.
         """
         super().__init__(render_mode)
-        self._image, self._browser = image, browser
+        self._image, self._choices, self._browser = image, choices, browser
         self._tab: tuple[Place, Tab] | None = None
         self._task: Task | None = None
         self._over = False
@@ -192,8 +194,10 @@ class PageEnv(TurnEnv):
             lines.append(f"Focus: [{view.focused}]")
         lines += ["", *(("The task is over.",) if self._over else view.lines)]
         self.shown = "\n".join(lines)
+        choices = () if self._over else Scene(text=self.shown, did=()).choices
         return Observation(
             text=self.shown,
+            choices=choices if self._choices else None,
             image=picture(self.tab) if self._image else None,
         )
 
@@ -213,10 +217,15 @@ class GUI(PageEnv):
     generated: ClassVar[str] = "MiniWoB's pages under our own seeds and clock"
 
     def __init__(
-        self, render_mode: str | None = None, *, image: bool = False, browser: str = "chromium"
+        self,
+        render_mode: str | None = None,
+        *,
+        image: bool = False,
+        choices: bool = False,
+        browser: str = "chromium",
     ) -> None:
         """See `PageEnv`."""
-        super().__init__(render_mode, image=image, browser=browser)
+        super().__init__(render_mode, image=image, choices=choices, browser=browser)
         self._shop = Shop()
         self._miniwob = MiniWoB()
 

@@ -25,6 +25,23 @@ MAX_MS = 2_000_000_000
 """Browsers take no longer delay."""
 TICK_MS = 63 * 16
 """A second, in whole frames of the page's clock: a motion that begins anew looks the same."""
+LOADED = r"""async () => {
+    const found = new Set();
+    for (const sheet of document.styleSheets) {
+        for (const rule of sheet.cssRules) {
+            for (const [, address] of rule.cssText.matchAll(/url\("?([^")]+)"?\)/g)) {
+                found.add(new URL(address, sheet.href || document.baseURI).href);
+            }
+        }
+    }
+    const style = new CSSStyleSheet();
+    style.replaceSync("#sync-task-cover {display: none !important}");
+    document.adoptedStyleSheets.push(style);
+    window.__pictures = [...found].map(src => Object.assign(new Image(), {src}));
+    await Promise.all(window.__pictures.map(each => each.decode().catch(() => null)));
+}"""
+"""Has the pictures that the page's style names, lest those of what a task adds to it come late, and
+with them the size of what they are in; and when a task has ended, the page stays in sight."""
 BEGIN = f"""seed => {{
     Math.seedrandom(seed);
     core.EPISODE_MAX_TIME = {MAX_MS};
@@ -102,6 +119,7 @@ class MiniWoB:
         if self._loaded != (tab, page) or page in STICKY:
             self._loaded = None
             tab.open(f"{ORIGIN}/miniwob/{page}.html")
+            tab.call(LOADED)
             self._loaded = (tab, page)
         return str(tab.call(BEGIN, str(task.seed)))
 

@@ -18,7 +18,8 @@ import agentgym
 ROOT = Path(agentgym.__file__).parents[1]
 LINKS = ("envs", "trainers", "sandboxes")
 HEAVY = (
-    "torch", "transformers", "docker", "playwright", "alfworld", "textworld", "bm25s", "tantivy",
+    "torch", "transformers", "docker", "playwright", "alfworld", "textworld", "browsergym", "bm25s",
+    "tantivy",
 )  # fmt: skip
 STORAGE = ("duckdb", "pyarrow")
 SERVER = ("starlette", "uvicorn")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from gui_tour import tour
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentgym.browser import Answer, Asked
 from agentgym.envs.gui import miniwob
 from agentgym.envs.gui.env import GUI
 from agentgym.envs.gui.experts.book import EXPERTS
-from agentgym.envs.gui.experts.reading import Scene
+from agentgym.envs.gui.experts.reading import ANYWHERE, Scene
 from agentgym.envs.gui.prompt import Command, Point, read_action
 from agentgym.envs.gui.shop import translate
 from agentgym.envs.gui.tasks import FEW, KINDS
@@ -96,6 +100,21 @@ def test_a_page_takes_every_action_and_begins_as_it_was_loaded(env: GUI, kind: s
 
 
 @pytest.mark.browser
+@pytest.mark.usefixtures("env")  # skips where there is no browser
+def test_a_page_is_looked_at_with_the_pictures_of_its_style(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer_late(asked: Asked) -> Answer:
+        time.sleep(0.1 if asked.path.endswith(".png") else 0)
+        return miniwob.serve(asked)
+
+    frame = replace(miniwob.MiniWoB.frame, sites={miniwob.ORIGIN: answer_late})
+    monkeypatch.setattr(miniwob.MiniWoB, "frame", frame)
+    with closing(GUI()) as slow:
+        assert "text .trash at 138,86 size 12x12" in begin(slow, "email-inbox", 7)
+
+
+@pytest.mark.browser
 def test_an_element_keeps_its_number_while_it_is_there(env: GUI) -> None:
     begin(env, "click-tab-2", 1)
     before = {line for line in env.shown.split("\n") if "Tab #" in line}
@@ -128,6 +147,21 @@ def test_what_does_not_work_is_told(env: GUI, action: str, note: str, invalid: s
     observation, reward, terminated, _, _ = env.step(action)
     assert f"Note: {note}" in observation.text.split("\n")
     assert (reward, terminated) == (0.0, False)
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("env")  # skips where there is no browser
+def test_choices_are_listed_when_asked_for() -> None:
+    with closing(GUI(choices=True)) as env:
+        first = env.reset(options={"task": task("choose-list")})[0]
+        assert first.choices is not None
+        chosen = [each for each in first.choices if each.startswith("select[1, ")]
+        assert len(chosen) > 3
+        assert env.expert_action() in chosen
+        others = set(first.choices) - set(chosen)
+        assert others == {"click[2]", *ANYWHERE}
+        assert [env.parse(each).action for each in first.choices] == list(first.choices)
+        assert env.step("done")[0].choices == ()
 
 
 @pytest.mark.browser

@@ -39,6 +39,7 @@ PAGES: dict[str, str | Answer] = {
     "/trouble": TROUBLE,
     "/popup": "<script>open('/popup')</script>",
     "/hover": "<style>b {display: block} b:hover {color: red}</style><b id=b>x</b>",
+    "/long": "<div style='height: 100px; overflow: scroll' id=box>" + "line<br>" * 100 + "</div>",
     "/password": "<input type=password id=word value=secret>",
     "/focus": "<link rel=stylesheet href=/style><input id=word autofocus><a id=again href=/focus>"
     "again</a>",
@@ -128,6 +129,15 @@ def test_the_mouse_leaves_the_page(tab: Chromium) -> None:
     assert tab.call(red)
     tab.act(Gesture(kind="leave"))
     assert not tab.call(red)
+
+
+def test_how_far_a_selection_scrolls_is_not_left_to_chance(tab: Chromium) -> None:
+    """The box would scroll with every frame in which the mouse is held below it."""
+    tab.open(ORIGIN + "/long")
+    for _ in range(5):
+        tab.act(Gesture(kind="drag", x=20, y=20, to_x=20, to_y=300))
+        assert tab.call("() => box.scrollTop") == 0
+    assert "line" in tab.call("() => getSelection().toString()")
 
 
 def test_a_password_that_is_selected_can_be_dragged_about_in_vain(tab: Chromium) -> None:
@@ -260,7 +270,7 @@ from agentgym.sandboxes.browser import Chromium
 from agentgym.sandboxes.chromium import program_of_process
 tab = Chromium(sites={ORIGIN: Pages({"/": "hello"})})
 tab.open(ORIGIN + "/")
-print(program_of_process().scratch, flush=True)
+print(program_of_process(is_paced=True).scratch, flush=True)
 sys.stdin.read()
 """
 

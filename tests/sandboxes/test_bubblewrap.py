@@ -36,7 +36,7 @@ def test_it_needs_no_root(tmp_path_factory: pytest.TempPathFactory) -> None:
         command = [sys.executable, sandbox_as_nobody.__file__, str(source)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.stdout.splitlines()[1:] == [
-            "given", "agent", "[('given', 'deleted')]", "True", "True",
+            "given", "agent", "[('given', 'deleted')]", "True", "True", "there is room",
         ], done.stderr  # fmt: skip
         assert (source / "given").is_file()
     finally:

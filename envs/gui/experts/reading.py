@@ -12,6 +12,7 @@ NAMED = re.compile(r'\[\d+\] [a-z]+ ("(?:[^"\\]|\\.)*")')
 VALUE = re.compile(r'= ("(?:[^"\\]|\\.)*")')
 OPTIONS = re.compile(r"(?:= .*)? of (\".*\")")
 PLACE = re.compile(r"at (-?\d+),(-?\d+) size (\d+)x(\d+)")
+ANYWHERE = ("press[Enter]", "press[Tab]", "scroll[down]", "scroll[up]", "back", "done")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -90,6 +91,11 @@ class Scene:
         """What the instruction has in quotation marks."""
         return QUOTED.findall(self.task)
 
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """The actions that need no words or places of one's own."""
+        return (*(each for thing in self.things for each in _uses(thing)), *ANYWHERE)
+
     def all(self, *roles: str) -> list[Thing]:
         """The things of these roles."""
         return [thing for thing in self.things if thing.role in roles]
@@ -104,6 +110,13 @@ class Scene:
         found = re.search(pattern, self.task)
         assert found, f"an instruction of another form: {self.task}"
         return found.groups()
+
+
+def _uses(thing: Thing) -> list[str]:
+    """What can be done with it."""
+    if thing.role == "combobox":
+        return [f"select[{thing.number}, {option}]" for option in thing.options]
+    return [click(thing)]
 
 
 def _read_line(line: str, place: int) -> list[Thing]:

@@ -1,0 +1,1 @@
+"""BrowserGym: its environments as ours."""
