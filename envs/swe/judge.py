@@ -88,7 +88,9 @@ def grade(
         # Ours or the patch's? Without the patch the tests must run, or they say nothing of it.
         files = {**problem.files, **problem.hidden}
         if run_tests(problem.suite, files, sandbox=sandbox, timeout_s=timeout_s) is None:
-            raise SandboxError("the tests run neither with the patch nor without it")
+            raise SandboxError(
+                f"the tests run neither with the patch nor without it, {timeout_s:g} seconds each"
+            )
         flaw = NO_REPORT
     elif report["changed"]:
         flaw = CHANGED
