@@ -121,19 +121,20 @@ def episodes(found: Sequence[Task]) -> Iterator[Row]:
     """What the expert needs for whole episodes, which of them it fails, and what they leave."""
     before, began, failed = left(), time.perf_counter(), 0
     with closing(SWE()) as env:
-        for task in found:
+        for number, task in enumerate(found, start=1):
             try:
                 solved = play(env, task)
             except AgentGymError as error:
                 solved = False
                 print(f"{task.id}: {error}", file=sys.stderr)
             failed += not solved
+            print(f"{number} of {len(found)} episodes, {failed} failed", file=sys.stderr)
     seconds = time.perf_counter() - began
     what = f"{len(found)} episodes of the expert"
     yield Row(what=what, value=seconds, unit="s")
     yield Row(what=f"{what}, failed", value=failed, unit="", bar=0, better="lower")
-    for kind, number in new_since(before).items():
-        yield Row(what=f"{what}, {kind} left", value=number, unit="", bar=0, better="lower")
+    for kind, count in new_since(before).items():
+        yield Row(what=f"{what}, {kind} left", value=count, unit="", bar=0, better="lower")
 
 
 def play(env: SWE, task: Task) -> bool:
