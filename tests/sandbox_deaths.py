@@ -10,10 +10,12 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox_as_nobody import become_nobody
 
+from agentgym.sandboxes import owners
 from agentgym.sandboxes.bubblewrap import Bubblewrap
 
 NUM_DEATHS = 30
@@ -34,6 +36,9 @@ def main(sleeps: str, user: str) -> None:
             die(Path(folder, str(number)), sleeps, after_s=longest * number / NUM_DEATHS)
             for number in range(1, NUM_DEATHS + 1)
         }
+        time.sleep(1.0)  # what dies with the last one
+        for number in range(1, NUM_DEATHS + 1):
+            forget(Path(folder, str(number)))
     print(ends)
 
 
@@ -41,6 +46,16 @@ def apart(folder: Path) -> None:
     """Keep sandboxes in a folder of their own."""
     folder.mkdir()
     tempfile.tempdir = str(folder)
+
+
+def forget(folder: Path) -> None:
+    """Remove the control groups of what was killed; what lives in one is left for the test."""
+    tempfile.tempdir = str(folder)
+    for each in owners.listed():
+        groups = [Path(group) / each.folder.name for group in each.owner.groups]
+        for group in filter(Path.is_dir, groups):
+            with suppress(OSError):
+                group.rmdir()
 
 
 def die(folder: Path, sleeps: str, *, after_s: float) -> int:

@@ -60,7 +60,8 @@ class SWE(ToolEnv):
             score: 1 where every test passes, else 0; or the share of mended tests.
             limits: of a sandbox; by default those of `Limits` with 8 KiB of output a command.
             command_s: after so many seconds a command is killed, and the agent told so.
-            judge_s: after so many the tests are, and the patch has failed.
+            judge_s: after so many the tests are, and the patch has failed; where they need half of
+                that without it, the machine is too busy, and the episode counts for nothing.
 
         Raises:
             UsageError: there is no such score.

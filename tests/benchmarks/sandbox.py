@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -120,7 +120,7 @@ def costs(driver: str, source: Path) -> Iterator[Row]:
 
 def episodes(driver: str, source: Path) -> Iterator[Row]:
     """What episodes that leave a daemon, one in ten cut at a deadline, leave behind."""
-    folders, processes, made = _left()
+    before = left()
     began = time.perf_counter()
     for number in range(NUM_EPISODES):
         with make(driver, source) as sandbox:
@@ -128,27 +128,27 @@ def episodes(driver: str, source: Path) -> Iterator[Row]:
             if number % 10 == 0:
                 sandbox.exec(f"{DAEMON}; sleep {MARK}", timeout_s=0.1)
     seconds = time.perf_counter() - began
-    time.sleep(2.0)  # what is being removed
-    after = _left()
-    kinds = {
-        "sandboxes": len(after[0] - folders),
-        "processes": len(after[1] - processes),
-        "containers": len(after[2] - made),
-    }
     yield Row(what=f"{driver} {NUM_EPISODES} episodes", value=seconds, unit="s")
-    for kind, left in kinds.items():
+    for kind, number in new_since(before).items():
         what = f"{driver} {kind} left by {NUM_EPISODES} episodes"
-        yield Row(what=what, value=left, unit="", bar=0, better="lower")
+        yield Row(what=what, value=number, unit="", bar=0, better="lower")
 
 
-def _left() -> tuple[set[str], set[int], set[str]]:
+def left() -> dict[str, set[str]]:
     """Our sandboxes, what runs below us or carries our mark, and containers that there are now."""
     mine = {each.folder.name for each in owners.listed() if each.owner.pid == os.getpid()}
     try:
         found = containers()
     except Exception:  # no engine
         found = set()
-    return mine, children() | set(with_word(MARK)), found
+    processes = {str(pid) for pid in children() | set(with_word(MARK))}
+    return {"sandboxes": mine, "processes": processes, "containers": found}
+
+
+def new_since(before: Mapping[str, set[str]]) -> dict[str, int]:
+    """How many there are of what `left` lists and did not list before."""
+    time.sleep(2.0)  # what is being removed
+    return {kind: len(names - before[kind]) for kind, names in left().items()}
 
 
 def measure(*parts: str) -> Iterator[Row]:

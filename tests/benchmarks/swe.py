@@ -3,7 +3,7 @@
 `counts` reads the committed panels; `grades` has every one of their tasks graded twice, with the
 reverse patch and with none, in an order drawn by chance, and `sample` the first 20. Tasks must be
 built: `agentgym swe build`. A stopped run goes on from `swe/graded.jsonl` in the cache; remove it
-where the judge has changed.
+where the judge has changed. `episodes` has the expert play the first 200 from start to end.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from agentgym.cache import cache_folder
+from agentgym.envs.swe.env import SWE
 from agentgym.envs.swe.host import open_sandbox
 from agentgym.envs.swe.judge import grade
 from agentgym.envs.swe.mined.operators import OPERATORS
@@ -25,12 +27,14 @@ from agentgym.envs.swe.mined.panel import SPLITS, committed, load_mined, task_ha
 from agentgym.envs.swe.mined.sdists import pristine
 from agentgym.envs.swe.problem import Problem, read_problem
 from agentgym.envs.swe.tasks import ENV_ID
+from agentgym.errors import AgentGymError
 from agentgym.sandbox import Change, Limits
 from agentgym.types import Task
 
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
+from .sandbox import left, new_since  # noqa: TID252
 
-NUM_SAMPLED = 20
+NUM_SAMPLED, NUM_EPISODES = 20, 200
 JUDGE_S = 120.0
 
 
@@ -113,15 +117,46 @@ def reverse_patch(problem: Problem, repository_id: str) -> list[Change]:
     return [Change(path=path, kind="file", data=pristine(repository_id)[path]) for path in paths]
 
 
+def episodes(found: Sequence[Task]) -> Iterator[Row]:
+    """What the expert needs for whole episodes, which of them it fails, and what they leave."""
+    before, began, failed = left(), time.perf_counter(), 0
+    with closing(SWE()) as env:
+        for number, task in enumerate(found, start=1):
+            try:
+                solved = play(env, task)
+            except AgentGymError as error:
+                solved = False
+                print(f"{task.id}: {error}", file=sys.stderr)
+            failed += not solved
+            print(f"{number} of {len(found)} episodes, {failed} failed", file=sys.stderr)
+    seconds = time.perf_counter() - began
+    what = f"{len(found)} episodes of the expert"
+    yield Row(what=what, value=seconds, unit="s")
+    yield Row(what=f"{what}, failed", value=failed, unit="", bar=0, better="lower")
+    for kind, count in new_since(before).items():
+        yield Row(what=f"{what}, {kind} left", value=count, unit="", bar=0, better="lower")
+
+
+def play(env: SWE, task: Task) -> bool:
+    """An episode; whether it succeeded."""
+    env.reset(options={"task": task})
+    while not env.step(env.expert_action())[2]:
+        pass
+    return env.outcome().success
+
+
 def measure(*parts: str) -> Iterator[Row]:
     """The rows of this benchmark."""
     for part in parts or ("counts", "grades"):
         if part == "counts":
             yield from counts()
+            continue
+        found = random.Random(0).sample(tasks(), len(committed()))
+        if part == "episodes":
+            yield from episodes(found[:NUM_EPISODES])
         else:
-            found = random.Random(0).sample(tasks(), len(committed()))
             yield from grades(found[:NUM_SAMPLED] if part == "sample" else found)
 
 
 if __name__ == "__main__":
-    main("swe", measure, parts=("counts", "grades", "sample"))
+    main("swe", measure, parts=("counts", "grades", "sample", "episodes"))

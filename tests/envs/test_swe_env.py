@@ -13,12 +13,13 @@ from swe_tasks import TALLY, TASKS, begun, call, play_expert
 from agentgym.envs.swe.command import SWECommand
 from agentgym.envs.swe.env import SWE
 from agentgym.envs.swe.host import refuse_installed, refuse_to_show
-from agentgym.envs.swe.judge import grade, patched
+from agentgym.envs.swe.judge import NO_REPORT, grade, patched
 from agentgym.envs.swe.keys import normalise_output
 from agentgym.envs.swe.problem import Edit, read_problem
 from agentgym.errors import SandboxError, UsageError
 from agentgym.registry import sandboxes
-from agentgym.sandbox import Change
+from agentgym.sandbox import Change, Sandbox
+from agentgym.sandboxes.scripted import ScriptedSandbox
 from agentgym.tools import Call
 from agentgym.types import Task
 
@@ -163,6 +164,27 @@ def test_a_judge_that_cannot_run_is_an_error_and_no_zero() -> None:
     dead = partial(sandboxes.make, "scripted")
     with pytest.raises(SandboxError, match="neither with the patch nor without it"):
         grade(PROBLEM, (), sandbox=lambda folder, mounts: dead(), timeout_s=5)
+
+
+@pytest.mark.parametrize("timeout_s", [1e-9, 1e9])
+def test_a_patch_is_not_blamed_for_a_machine_on_which_all_tests_are_slow(timeout_s: float) -> None:
+    def dead(folder: Path) -> Sandbox:
+        return ScriptedSandbox()
+
+    def told(folder: Path) -> Sandbox:
+        order = json.loads((folder / ".judge" / "order.json").read_text(encoding="utf-8"))
+        report = {"nonce": order["nonce"], "tests": {}, "changed": 0}
+        return ScriptedSandbox(files={order["report"]: json.dumps(report).encode()})
+
+    opened = iter([dead, told])
+    judged = partial(
+        grade, PROBLEM, (), sandbox=lambda folder, mounts: next(opened)(folder), timeout_s=timeout_s
+    )
+    if timeout_s > 1:
+        assert judged().flaw == NO_REPORT
+        return
+    with pytest.raises(SandboxError, match="nor without it in good time"):
+        judged()
 
 
 def test_a_patch_counts_where_the_package_is() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from agentgym.cache import cache_folder
 from agentgym.envs.swe.judge import PASSED, run_tests
 from agentgym.envs.swe.mined.operators import OPERATORS, Mutant, find_mutants
-from agentgym.envs.swe.mined.sdists import Repository, fetch, pristine
+from agentgym.envs.swe.mined.sdists import Repository, fetch, folder_of, pristine
 from agentgym.envs.swe.mined.statement import write_statement
 from agentgym.envs.swe.problem import NEVER_COUNT, Suite
 from agentgym.errors import SandboxError
@@ -162,10 +162,13 @@ def build(
     say: Callable[[str], None],
 ) -> Tally:
     """Try mutants until so many tasks are there, or none is left; goes on where it was stopped."""
+    if not folder_of(repository).is_dir():
+        say(f"{repository.id}: pip fetches it")
     fetch(repository)
     done: dict[int, dict[str, Any]] = {row["number"]: row for row in built_rows(repository)}
     tally = Tally()
     green: tuple[str, ...] = ()
+    most = min(tasks, PER_REPOSITORY)
     began, tried = time.monotonic(), 0
     file = built_file(repository)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -185,9 +188,9 @@ def build(
             rate = 3600 * tried / (time.monotonic() - began)
             say(
                 f"{repository.id}: {tally.verdicts.total()} mutants tried, "
-                f"{tally.verdicts[ACCEPTED]} accepted, {rate:,.0f} mutants/hour"
+                f"{tally.verdicts[ACCEPTED]} of at most {most} accepted, {rate:,.0f} mutants/hour"
             )
-        if tally.verdicts[ACCEPTED] >= min(tasks, PER_REPOSITORY):
+        if tally.verdicts[ACCEPTED] >= most:
             break
     return tally
 
