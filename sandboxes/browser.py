@@ -254,7 +254,7 @@ class _Inner:
         self._is_unanswered = self._none_comes = False
         for gesture in gestures:
             await self._do(gesture)
-        await self._settle()
+        await self._settle(is_left={each.kind for each in gestures} == {"leave"})
         notes = tuple(self._notes)
         self._notes.clear()
         return notes
@@ -281,9 +281,13 @@ class _Inner:
             with suppress(Error):  # the page may be gone before it answers
                 await self.page.evaluate("() => history.back()")
 
-    async def _settle(self) -> None:
-        """Let the page run what is due, and wait for the page that it leads to."""
-        for passing_ms in (0, self._look.tick_ms or 0):
+    async def _settle(self, *, is_left: bool) -> None:
+        """Let the page run what is due, and wait for the page that it leads to.
+
+        Args:
+            is_left: whether the mouse left it and no more: then nothing is due before time passes.
+        """
+        for passing_ms in (0, self._look.tick_ms or 0)[is_left:]:
             if await self._is_leaving(passing_ms):
                 await self._arrive()
 
