@@ -71,14 +71,14 @@ class Program:
 
     def __init__(self, *arguments: str) -> None:
         self._arguments = arguments
-        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.window: Window | None = None
         self._scratch: Scratch | None = None
 
     def start(self, timeout_s: float) -> None:
         """Start it, unless it runs."""
-        with self._lock:
+        # The other browser of this process would change the same variables.
+        with _starting.setdefault(os.getpid(), threading.Lock()):
             if self.window is not None and self.window.is_connected():
                 return
             path = find_chromium()
@@ -141,6 +141,8 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
+_starting: dict[int, threading.Lock] = {}
+"""By process: held while one of its browsers starts."""
 _programs: dict[tuple[int, bool], Program] = {}
 """By process: a fork has its parent's memory, but neither its threads nor its browser."""
 

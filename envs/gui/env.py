@@ -194,10 +194,12 @@ class PageEnv(TurnEnv):
             lines.append(f"Focus: [{view.focused}]")
         lines += ["", *(("The task is over.",) if self._over else view.lines)]
         self.shown = "\n".join(lines)
-        choices = () if self._over else Scene(text=self.shown, did=()).choices
+        choices: tuple[str, ...] | None = None
+        if self._choices:
+            choices = () if self._over else Scene(text=self.shown, did=()).choices
         return Observation(
             text=self.shown,
-            choices=choices if self._choices else None,
+            choices=choices,
             image=picture(self.tab) if self._image else None,
         )
 
