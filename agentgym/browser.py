@@ -44,8 +44,7 @@ Sites: TypeAlias = Mapping[str, Site]
 class Gesture:
     """Something that a person does with mouse or keyboard; places are CSS pixels of the window."""
 
-    kind: Literal["click", "drag", "type", "press", "back", "leave"]
-    """`leave` takes the mouse off the page."""
+    kind: Literal["click", "drag", "type", "press", "back"]
     x: float = 0.0
     y: float = 0.0
     """Where to click, and where a drag begins."""
@@ -81,6 +80,10 @@ class Tab(Protocol):
         Returns:
             What became of windows that the page opened since the last time, in words.
         """
+        ...
+
+    def leave(self) -> None:
+        """Take the mouse off the page; what comes next waits until the page has dealt with it."""
         ...
 
     def picture(self) -> bytes:

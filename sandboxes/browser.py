@@ -38,18 +38,22 @@ DRAWN = (
 )
 """Waits for a page's first picture: only with it does what has `autofocus` get the focus."""
 QUIET = (
-    "async ms => {"
+    "async ([ms, argument]) => {"
     "if (ms) await __pwClock.controller.runFor(ms);"
     "await new Promise(done => {"
     "const ports = new MessageChannel(); ports.port1.onmessage = done;"
     "ports.port2.postMessage(0)});"
-    "if (window.__leaving === true) return true;"
+    "if (window.__leaving === true) return {isLeaving: true};"
     f"if (document.readyState === 'complete') {{{DRAWN}}}"
-    "return window.__leaving === true}"
+    "if (window.__leaving === true) return {isLeaving: true};"
+    "try {return {value: await (FUNCTION)(argument)}}"
+    "catch (error) {return {error: String(error)}}}"
 )
 """Lets so much time pass, and gives an answer once the page has run what it had queued, such as the
-sending of a form: whether it is about to be left. Playwright's own call for the clock would run
-again, with all before it, in every page that is opened later: these would begin at another time."""
+sending of a form: that it is about to be left, or else what a function gives then, which saves a
+way to the page and back. Playwright's own call for the clock would run again, with all before it,
+in every page that is opened later: these would begin at another time."""
+NOTHING = "() => null"
 READY = (
     "async () => {"
     "if (window.__leaving === true || document.readyState !== 'complete') return false;"
@@ -159,6 +163,10 @@ class Chromium(Tab):
         waiting = self._inner.call(function, argument)
         return self._wait(waiting, self._deadlines.call_s, "a call in the page")
 
+    def leave(self) -> None:
+        """See `Tab.leave`."""
+        self._wait(self._inner.leave(), self._deadlines.call_s, "leaving")
+
     def act(self, *gestures: Gesture) -> tuple[str, ...]:
         """See `Tab.act`."""
         kinds = ", ".join(each.kind for each in gestures)
@@ -203,6 +211,8 @@ class _Inner:
         """The last request for a page."""
         self._is_unanswered = self._none_comes = False
         """How that one stands: nothing has come yet, or it is known that it will be no page."""
+        self._has_left = False
+        """Whether the mouse left the page, which has not yet dealt with it."""
         self._closing: set[asyncio.Future[Any]] = set()
 
     @property
@@ -241,6 +251,7 @@ class _Inner:
         self._page = page
 
     async def open(self, address: str) -> None:
+        await self._end_leaving()
         answer = await self.page.goto(address, wait_until="load")
         if answer is not None and not answer.ok:
             raise SandboxError(f"browser: '{address}' answers with status {answer.status}")
@@ -248,13 +259,29 @@ class _Inner:
             await self.page.evaluate(f"async () => {{{DRAWN}}}")
 
     async def call(self, function: str, argument: Json) -> Any:
+        if self._has_left:  # nothing is due before time passes
+            self._has_left = False
+            told = await self._let(self._look.tick_ms or 0, function, argument)
+            if "error" in told:
+                raise Error(told["error"])
+            if "isLeaving" not in told:
+                return told.get("value")
+            await self._arrive()
         return await self.page.evaluate(function, argument)
 
+    async def leave(self) -> None:
+        self._is_unanswered = self._none_comes = False
+        await self.page.mouse.move(-1, -1)
+        self._has_left = True
+
     async def act(self, gestures: tuple[Gesture, ...]) -> tuple[str, ...]:
+        await self._end_leaving()
         self._is_unanswered = self._none_comes = False
         for gesture in gestures:
             await self._do(gesture)
-        await self._settle(is_left={each.kind for each in gestures} == {"leave"})
+        for passing_ms in (0, self._look.tick_ms or 0):
+            if "isLeaving" in await self._let(passing_ms):
+                await self._arrive()
         notes = tuple(self._notes)
         self._notes.clear()
         return notes
@@ -271,8 +298,6 @@ class _Inner:
             await mouse.up()
             with suppress(Error):  # the page may be gone before it answers
                 await self.page.evaluate(RELEASE)
-        elif gesture.kind == "leave":
-            await mouse.move(-1, -1)
         elif gesture.kind == "type":
             await keyboard.type(gesture.text)
         elif gesture.kind == "press":
@@ -281,26 +306,22 @@ class _Inner:
             with suppress(Error):  # the page may be gone before it answers
                 await self.page.evaluate("() => history.back()")
 
-    async def _settle(self, *, is_left: bool) -> None:
-        """Let the page run what is due, and wait for the page that it leads to.
+    async def _end_leaving(self) -> None:
+        if self._has_left:
+            await self.call(NOTHING, None)
 
-        Args:
-            is_left: whether the mouse left it and no more: then nothing is due before time passes.
-        """
-        for passing_ms in (0, self._look.tick_ms or 0)[is_left:]:
-            if await self._is_leaving(passing_ms):
-                await self._arrive()
-
-    async def _is_leaving(self, passing_ms: int) -> bool:
+    async def _let(self, passing_ms: int, function: str = NOTHING, argument: Json = None) -> Any:
+        """See `QUIET`; the frames in the page come before it."""
         try:
             for frame in self.page.frames[1:] if passing_ms else ():
                 with suppress(Error):  # it may be gone
-                    await frame.evaluate(QUIET, passing_ms)
-            return bool(await self.page.evaluate(QUIET, passing_ms))
+                    await frame.evaluate(QUIET.replace("FUNCTION", NOTHING), [passing_ms, None])
+            quiet = QUIET.replace("FUNCTION", function)
+            return await self.page.evaluate(quiet, [passing_ms, argument])
         except Error as error:
             if "crash" in error.message.lower() or self.page.is_closed():
                 raise
-            return True  # the page was left while it was asked
+            return {"isLeaving": True}  # the page was left while it was asked
 
     async def _arrive(self) -> None:
         """Wait for the next page, unless none comes: of a download, say."""
@@ -323,6 +344,7 @@ class _Inner:
             await self.page.evaluate("() => {window.__leaving = false}")
 
     async def picture(self) -> bytes:
+        await self._end_leaving()
         return await self.page.screenshot(animations="disabled", caret="hide")
 
     async def end(self) -> None:

@@ -28,9 +28,17 @@ class View:
     """How many pages of this site came before, in the tab's history."""
 
 
+LOOK = "__agentgym.observe()"
+"""In a page: what it shows; numbers that it had before stay."""
+
+
 def look(tab: Tab) -> View:
-    """What the page shows now; numbers that it had before stay."""
-    told: Mapping[str, Any] = tab.call("() => __agentgym.observe()")
+    """What the page shows now."""
+    return view(tab.call(f"() => {LOOK}"))
+
+
+def view(told: Mapping[str, Any]) -> View:
+    """What `LOOK` told."""
     return View(
         lines=tuple(told["lines"]),
         numbers=frozenset(told["ids"]),

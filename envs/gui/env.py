@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from agentgym.browser import Gesture, Tab
+from agentgym.browser import Tab
 from agentgym.env import TurnEnv
-from agentgym.envs.gui.acting import SCRIPT, View, carry_out, look, picture
+from agentgym.envs.gui.acting import SCRIPT, View, carry_out, picture
 from agentgym.envs.gui.experts.book import EXPERTS
 from agentgym.envs.gui.experts.reading import Scene
 from agentgym.envs.gui.experts.slips import Beginner
@@ -101,9 +101,8 @@ class PageEnv(TurnEnv):
             )
             self._tab = (place, tab)
         else:
-            self.tab.act(Gesture(kind="leave"))  # what it was left on would open, a menu say
-        self.instruction = place.begin(self.tab, self.task)
-        self._view = look(self.tab)
+            self.tab.leave()  # what it was left on would open, a menu say
+        self.instruction, self._view = place.begin(self.tab, self.task)
         self._first_entry = self._view.entry
 
     @property
@@ -173,8 +172,7 @@ class PageEnv(TurnEnv):
             notes = ("there is no page before",)
         else:
             notes = carry_out(tab, command)
-        self._verdict = place.judge(tab)
-        self._view = look(tab)
+        self._verdict, self._view = place.judge(tab)
         return notes
 
     def _do_again(self, command: Command) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from agentgym.browser import Answer, Asked, Tab
-from agentgym.envs.gui.sites import Frame, Verdict
+from agentgym.envs.gui.acting import LOOK, View, view
+from agentgym.envs.gui.sites import Frame, Verdict, verdict
 from agentgym.errors import UsageError
 from agentgym.types import Task
 
@@ -63,9 +64,9 @@ BEGIN = f"""seed => {{
     const icons = [...document.querySelectorAll("#query *")]
         .filter(each => !each.textContent.trim() && each.classList.length)
         .map(each => " ." + [...each.classList].join("."));
-    return (typeof told === "string" ? told : told.utterance) + icons.join("");
+    return [(typeof told === "string" ? told : told.utterance) + icons.join(""), {LOOK}];
 }}"""
-JUDGE = "() => WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null"
+JUDGE = f"() => [WOB_DONE_GLOBAL ? WOB_RAW_REWARD_GLOBAL : null, {LOOK}]"
 STICKY = frozenset(
     """
     book-flight book-flight-nodelay chase-circle click-pie drag-cube drag-items drag-items-grid
@@ -112,7 +113,7 @@ class MiniWoB:
     def __init__(self) -> None:
         self._loaded: tuple[Tab, str] | None = None
 
-    def begin(self, tab: Tab, task: Task) -> str:
+    def begin(self, tab: Tab, task: Task) -> tuple[str, View]:
         """See `Place.begin`."""
         folder()  # says what to install
         page = str(task.public["type"])
@@ -121,11 +122,10 @@ class MiniWoB:
             tab.open(f"{ORIGIN}/miniwob/{page}.html")
             tab.call(LOADED)
             self._loaded = (tab, page)
-        return str(tab.call(BEGIN, str(task.seed)))
+        instruction, shown = tab.call(BEGIN, str(task.seed))
+        return str(instruction), view(shown)
 
-    def judge(self, tab: Tab) -> Verdict:
+    def judge(self, tab: Tab) -> tuple[Verdict, View]:
         """See `Place.judge`; success is a reward above 0."""
-        reward = tab.call(JUDGE)
-        if reward is None:
-            return Verdict(reward=0.0, over=False, success=False)
-        return Verdict(reward=float(reward), over=True, success=reward > 0)
+        reward, shown = tab.call(JUDGE)
+        return verdict(reward), view(shown)

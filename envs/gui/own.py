@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from agentgym.browser import Tab
 from agentgym.env import SeededEnv
+from agentgym.envs.gui.acting import View, look
 from agentgym.envs.gui.env import PageEnv
 from agentgym.envs.gui.miniwob import serve_file
-from agentgym.envs.gui.sites import Frame, Place, Verdict
+from agentgym.envs.gui.sites import Frame, Place, Verdict, verdict
 from agentgym.errors import UsageError
 from agentgym.types import Task
 
@@ -76,18 +77,15 @@ class _Own:
             tick_ms=1000,
         )
 
-    def begin(self, tab: Tab, task: Task) -> str:
+    def begin(self, tab: Tab, task: Task) -> tuple[str, View]:
         """See `Place.begin`."""
         path, instruction = self._env.begin(tab, task)
         tab.open(f"{self._origin}/{path.lstrip('/')}")
-        return instruction
+        return instruction, look(tab)
 
-    def judge(self, tab: Tab) -> Verdict:
+    def judge(self, tab: Tab) -> tuple[Verdict, View]:
         """See `Place.judge`; success is a reward above 0."""
-        reward = self._env.reward(tab)
-        if reward is None:
-            return Verdict(reward=0.0, over=False, success=False)
-        return Verdict(reward=float(reward), over=True, success=reward > 0)
+        return verdict(self._env.reward(tab)), look(tab)
 
 
 def _is_server(pages: str | Path) -> bool:

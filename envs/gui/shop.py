@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from agentgym.browser import Answer, Asked, Tab
 from agentgym.envs import webshop
+from agentgym.envs.gui.acting import View, look
 from agentgym.envs.gui.experts.reading import Scene, click, fill
 from agentgym.envs.gui.sites import Frame, Verdict
 from agentgym.envs.webshop.visit import Visit
@@ -41,20 +42,19 @@ class Shop:
             return Answer(status=303, location="/")
         return Answer(body=self.visit.observation.text.encode("utf-8", "replace"))
 
-    def begin(self, tab: Tab, task: Task) -> str:
+    def begin(self, tab: Tab, task: Task) -> tuple[str, View]:
         """See `Place.begin`."""
         self._visit = Visit.begin(task, shop="small")
         tab.open(f"{ORIGIN}/")
-        return str(task.public["instruction"])
+        return str(task.public["instruction"]), look(tab)
 
-    def judge(self, tab: Tab) -> Verdict:
+    def judge(self, tab: Tab) -> tuple[Verdict, View]:
         """See `Place.judge`; success is a reward of 1."""
         visit = self.visit
-        return Verdict(
-            reward=visit.reward,
-            over=visit.terminated,
-            success=visit.env.outcome().success,
+        said = Verdict(
+            reward=visit.reward, over=visit.terminated, success=visit.env.outcome().success
         )
+        return said, look(tab)
 
     def expert_action(self, shown: str) -> str:
         """What WebShop's insider would do, by the numbers of the page."""

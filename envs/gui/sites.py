@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agentgym.browser import Sites, Tab
+from agentgym.envs.gui.acting import View
 from agentgym.types import Task
 
 
@@ -16,6 +17,13 @@ class Verdict:
     reward: float
     over: bool
     success: bool
+
+
+def verdict(reward: float | None) -> Verdict:
+    """Where a reward ends the task, and one above 0 is a success; None is a task that goes on."""
+    if reward is None:
+        return Verdict(reward=0.0, over=False, success=False)
+    return Verdict(reward=float(reward), over=True, success=reward > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +44,10 @@ class Place(Protocol):
 
     frame: Frame
 
-    def begin(self, tab: Tab, task: Task) -> str:
-        """Lead the tab to the beginning of a task; the instruction."""
+    def begin(self, tab: Tab, task: Task) -> tuple[str, View]:
+        """Lead the tab to the beginning of a task; the instruction, and what the page shows."""
         ...
 
-    def judge(self, tab: Tab) -> Verdict:
-        """What has been reached; asked after every turn."""
+    def judge(self, tab: Tab) -> tuple[Verdict, View]:
+        """What has been reached, and what the page shows; asked after every turn."""
         ...

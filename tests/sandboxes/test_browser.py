@@ -39,6 +39,7 @@ PAGES: dict[str, str | Answer] = {
     "/trouble": TROUBLE,
     "/popup": "<script>open('/popup')</script>",
     "/hover": "<style>b {display: block} b:hover {color: red}</style><b id=b>x</b>",
+    "/guarded": "<b id=b style='display: block' onmouseleave=\"location = '/two'\">x</b>",
     "/long": "<div style='height: 100px; overflow: scroll' id=box>" + "line<br>" * 100 + "</div>",
     "/password": "<input type=password id=word value=secret>",
     "/focus": "<link rel=stylesheet href=/style><input id=word autofocus><a id=again href=/focus>"
@@ -127,8 +128,30 @@ def test_the_mouse_leaves_the_page(tab: Chromium) -> None:
     red = "() => getComputedStyle(document.getElementById('b')).color === 'rgb(255, 0, 0)'"
     click(tab, "b")
     assert tab.call(red)
-    tab.act(Gesture(kind="leave"))
+    tab.leave()
     assert not tab.call(red)
+
+
+@pytest.mark.parametrize("tick_ms", [None, 1000])
+def test_what_comes_after_the_mouse_has_left_waits_for_what_that_does(
+    site: Pages, tick_ms: int | None
+) -> None:
+    path = "() => location.pathname"
+    with Chromium(sites={ORIGIN: site}, tick_ms=tick_ms) as tab:
+        for later in (
+            lambda: tab.call(path),
+            lambda: tab.act() or tab.call(path),
+            lambda: tab.picture() and tab.call(path),
+        ):
+            tab.open(f"{ORIGIN}/guarded")
+            click(tab, "b")
+            tab.leave()
+            assert later() == "/two"
+        tab.open(f"{ORIGIN}/guarded")
+        tab.leave()
+        with pytest.raises(SandboxError, match="no such luck"):
+            tab.call("() => {throw new Error('no such luck')}")
+        assert tab.call("word => word", "fine") == "fine"
 
 
 def test_how_far_a_selection_scrolls_is_not_left_to_chance(tab: Chromium) -> None:
