@@ -1,10 +1,11 @@
-"""The update's forward and backward pass: `python -m tests.benchmarks.train_step [--json]`.
+"""The update's forward and backward pass:
+`python -m tests.benchmarks.train_step [tiny] [smollm2] [--json]`.
 
 Token trees against length-sorted padded micro-batches of the same sequences and the same budget,
 with the head at trained tokens only, as the trainer pads, and with all logits, as most trainers
 do. Two shapes: 16 groups of 8 ALFWorld episodes that the quickstart's model played in the middle
 of its training (`groups`), and a group whose members share 2,000 tokens; in models of the
-quickstart's size and, where it is installed, in SmolLM2-135M, which reads the first groups alone.
+quickstart's size and, where it is installed, in SmolLM2-135M (an hour of one core).
 The floor is padded tokens over nodes.
 
 One thread. The ways take turns, and the best of each counts; CPU seconds, which other load on the
@@ -40,10 +41,8 @@ from .report import Row, main  # noqa: TID252  one name when run (tests.) and wh
 
 BUDGET = 4096
 """`train.micro_batch_tokens`, as it is unless a recipe says otherwise."""
-LARGE_GROUPS = 1
-"""Groups that SmolLM2 reads: minutes of one core."""
 SHARED, OWN = 2000, (100, 250)
-NUM_ROUNDS = 3
+NUM_ROUNDS = 5
 """Of each way with a small model; one with SmolLM2."""
 
 
@@ -198,21 +197,34 @@ def _ordered(lot: Sequence[MicroBatch]) -> tuple[list[Sequence[int]], range]:
     return ids, range(len(ids))
 
 
-def measure() -> Iterator[Row]:
-    """All rows."""
-    torch.set_num_threads(1)
+def with_tiny() -> Iterator[Row]:
+    """The rows of the quickstart's size."""
     groups, policy = read(), tiny_policy()
     yield from compare(alfworld("ALFWorld x8", policy, groups), bars=(1.15, 1.5))
     tokenizer = tiny.build_tokenizer((f"thing {i}" for i in range(280)), min_count=1)
     longer = Policy(tiny.build_model(tokenizer, tiny.Size(context=4096), seed=0), tokenizer)
     yield from compare(long_prefix(f"{SHARED} shared", longer, count=8), bars=(3.0, 3.0))
+
+
+def with_smollm2() -> Iterator[Row]:
+    """Those of SmolLM2, if it is here."""
     large = find_smollm2()
     if large is not None:
-        played = alfworld("SmolLM2, ALFWorld x8", large, groups[:LARGE_GROUPS])
+        played = alfworld("SmolLM2, ALFWorld x8", large, read())
         yield from compare(played, bars=(1.15, 1.5), num_rounds=1)
         shared = long_prefix(f"SmolLM2, {SHARED} shared", large, count=8)
         yield from compare(shared, bars=(3.0, 3.0), num_rounds=1)
 
 
+PARTS = {"tiny": with_tiny, "smollm2": with_smollm2}
+
+
+def measure(*asked: str) -> Iterator[Row]:
+    """The rows of the sizes that are asked for, otherwise of both."""
+    torch.set_num_threads(1)
+    for name in asked or PARTS:
+        yield from PARTS[name]()
+
+
 if __name__ == "__main__":
-    main("train_step", measure)
+    main("train_step", measure, parts=PARTS)
