@@ -9,9 +9,9 @@ from benchmarks.bench import NAMES, table
 ROOT = Path(__file__).parent.parent
 
 
-APART = {"gpu_check", "study", "swe", "vs_trl"}
-"""Benchmarks with a target of their own or none, as they take long or need a GPU."""
-PARTS = {"__init__", "bench", "groups", "plans", "report"} | {
+APART = {"gpu_check", "nouns", "study", "swe", "vs_trl"}
+"""Benchmarks with a target of their own or none, as they take long or need a GPU or a model."""
+PARTS = {"__init__", "bench", "groups", "noun_weights", "plans", "report"} | {
     f"vs_trl_{part}" for part in ("job", "ours", "theirs")
 }
 

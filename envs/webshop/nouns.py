@@ -1,15 +1,25 @@
-"""The nouns of a product title, by lists of words and suffixes: no model, the same everywhere."""
+"""The nouns of a product title, by lists and by what stands around a word: the same everywhere."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
+from pathlib import Path
 
 from agentgym.registry import load
 
-TOKEN = re.compile(r"[^\W_]+(?:[.'\u2019][^\W_]+)*\.?")
-"""Words; a hyphen and a slash separate."""
+PART = re.compile(r"[^\W_]+(?:[.'\u2019][^\W_]+)*\.?|[^\w\s]")
+"""A word or a mark; a hyphen and a slash separate words."""
+POSSESSIVE = re.compile(r"['\u2019]s$", re.IGNORECASE)
+WEIGHTS = Path(__file__).with_name("noun_weights.json")
+"""Word -> neighbour -> weight, for words that with a capital are now part of a name and now not.
+
+Learned from spaCy's tags of generated titles: `python -m tests.benchmarks.noun_weights`.
+"""
+REACH = (-2, -1, 1, 2)
+"""Which neighbours are looked at."""
 
 FUNCTION_WORDS = frozenset(
     """a an the this that these those each every all any some no not only both other another more
@@ -90,18 +100,57 @@ def nouns(title: str) -> tuple[str, ...]:
     """The nouns and names of a title in their order, in lower case, repeated ones each time.
 
     Whatever is no number, function word, adjective or verb is one, as most words of a title are.
-    With a capital, adjectives and verbs are parts of a name, as titles are names: "Ultra HD".
+    With a capital, adjectives and verbs are parts of a name, as titles are names: "Ultra HD". For
+    some words with a capital their neighbours decide, as they do for spaCy: see `WEIGHTS`.
 
     >>> nouns("BRST Power Cord for 2 very durable Home Theaters, Ultra HD")
     ('brst', 'power', 'cord', 'home', 'theaters', 'ultra', 'hd')
+    >>> nouns("Plug And Play Hdmi Cable"), nouns("Hdmi Cable - Plug And Play")
+    (('plug', 'hdmi', 'cable'), ('hdmi', 'cable', 'plug'))
+    >>> nouns("Hdmi Cable, Plug And Play, Gaming")
+    ('hdmi', 'cable', 'plug', 'play', 'gaming')
     """
-    words = [word.rstrip(".") for word in TOKEN.findall(title)]
-    before = ("", *words)
-    return tuple(
-        word.lower()
-        for last, word in zip(before, words, strict=False)
-        if last.lower() != "to" and _is_noun(word)  # "Easy To Clean"
-    )
+    parts = split_title(title)
+    return tuple(part.lower() for place, part in enumerate(parts) if _counts(parts, place))
+
+
+def split_title(title: str) -> tuple[str, ...]:
+    """The words and marks of a title in their order; words without a last point or "'s".
+
+    >>> split_title("St. John's Wort - 2pcs")
+    ('St', 'John', 'Wort', '-', '2pcs')
+    """
+    parts = (POSSESSIVE.sub("", part) for part in PART.findall(title))
+    return tuple(part if len(part) == 1 else part.rstrip(".") for part in parts)
+
+
+def describe(parts: Sequence[str], place: int) -> tuple[str, ...]:
+    """What weighs for a word: itself, and its neighbours by their distance; none beyond the ends.
+
+    >>> describe(("Gluten", "Free", "-", "Vegan"), 1)
+    ('', '-2 ', '-1 gluten', '+1 -', '+2 vegan')
+    """
+    around = ("", "", *parts, "", "")
+    return ("", *(f"{step:+d} {around[2 + place + step].lower()}" for step in REACH))
+
+
+def is_noun_by_lists(parts: Sequence[str], place: int) -> bool:
+    """Whether the lists take a part for a noun."""
+    last = next((part for part in reversed(parts[:place]) if part[0].isalnum()), "")
+    return last.lower() != "to" and _is_noun(parts[place])  # "Easy To Clean"
+
+
+def _counts(parts: Sequence[str], place: int) -> bool:
+    weights = _load_weights().get(parts[place].lower()) if parts[place][0].isupper() else None
+    if weights is None:
+        return is_noun_by_lists(parts, place)
+    return sum(weights.get(feature, 0) for feature in describe(parts, place)) >= 0
+
+
+@cache
+def _load_weights() -> Mapping[str, Mapping[str, int]]:
+    found: Mapping[str, Mapping[str, int]] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    return found
 
 
 def _is_noun(text: str) -> bool:

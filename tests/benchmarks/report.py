@@ -60,8 +60,13 @@ def main(name: str, measure: Callable[..., Iterable[Row]], *, parts: Collection[
     asked = getattr(options, "parts", [])
     if unknown := set(asked) - set(parts):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
-    rows = list(measure(*asked))
-    if options.json:
+    show(name, measure(*asked), as_json=options.json)
+
+
+def show(name: str, rows: Iterable[Row], *, as_json: bool) -> None:
+    """Print a table, or one JSON line."""
+    rows = list(rows)
+    if as_json:
         print(json.dumps({"name": name, "rows": [asdict(row) | {"ok": row.ok} for row in rows]}))
         return
     width = max(len(row.what) for row in rows)
