@@ -29,6 +29,14 @@ def make_root(root: Path, programs: tuple[str, ...]) -> None:
         add_libraries(root, program)
 
 
+def share(file: str, target: str | Path) -> None:
+    """A file in a second place; not a copy, where the file system can do without."""
+    try:
+        os.link(os.path.realpath(file), target)
+    except OSError:
+        shutil.copy2(file, target)
+
+
 def add_libraries(root: Path, program: str) -> None:
     """The shared libraries of a program, where they are here."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
@@ -36,7 +44,7 @@ def add_libraries(root: Path, program: str) -> None:
         target = root / word.lstrip("/")
         if word.startswith("/") and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(word, target)
+            share(word, target)
 
 
 def add_python(root: Path, prefix: str) -> Path:
@@ -50,7 +58,8 @@ def add_python(root: Path, prefix: str) -> Path:
     for alias in ("python3", "python"):
         (to / "bin" / alias).symlink_to(name)
     library = Path(os.__file__).parent
-    shutil.copytree(library, to / "lib" / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    ignored = shutil.ignore_patterns(*LEFT_OUT)
+    shutil.copytree(library, to / "lib" / name, ignore=ignored, copy_function=share)
     ask = [to / "bin" / name, "-I", "-B", "-c", "import site; print(site.getsitepackages()[0])"]
     told = subprocess.run(ask, capture_output=True, text=True, check=True)
     packages = Path(told.stdout.strip())
@@ -66,4 +75,4 @@ def add_packages(folder: Path, names: tuple[str, ...]) -> None:
         for file in distribution.files or ():
             if ".." not in file.parts:
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(str(distribution.locate_file(file)), folder / file)
+                share(str(distribution.locate_file(file)), folder / file)
