@@ -60,7 +60,13 @@ def add_python(root: Path, prefix: str) -> Path:
     library = Path(os.__file__).parent
     ignored = shutil.ignore_patterns(*LEFT_OUT)
     shutil.copytree(library, to / "lib" / name, ignore=ignored, copy_function=share)
-    ask = [to / "bin" / name, "-I", "-B", "-c", "import site; print(site.getsitepackages()[0])"]
+    ask = [
+        str(to / "bin" / name),
+        "-I",
+        "-B",
+        "-c",
+        "import site; print(site.getsitepackages()[0])",
+    ]
     told = subprocess.run(ask, capture_output=True, text=True, check=True)
     packages = Path(told.stdout.strip())
     assert packages.is_relative_to(to)

@@ -380,7 +380,7 @@ def test_what_does_not_fit_is_our_fault_in_a_record_and_the_agents_in_its_change
 def test_an_episode_whose_image_is_nowhere_counts_for_nothing(world: World) -> None:
     task, name = world.tasks["official/bench"], "127.0.0.1:1/none:1"
     missing = replace(task, public={**task.public, "image": name})
-    engine = ScriptedEngine(["submit"], encode=lambda text: tuple(text.encode()))
+    engine = ScriptedEngine(lambda _: "submit", encode=lambda text: tuple(text.encode()))
     agent = Agent(
         engine=engine, renderer=Renderer(ByteTemplate()), context=9999, max_turn_tokens=50
     )
