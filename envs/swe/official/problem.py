@@ -116,7 +116,10 @@ class ImageProblem:
         options = ["--reverse"] if self.has_bug else []
         if apply_patch(box, self.mend, "--check", *options) is not None:
             return Call(name="submit", arguments={})
-        lines = [f"{shlex.join(['git', 'apply', *options])} - <<'{END}'", self.mend.rstrip("\n")]
+        lines = [
+            f"{shlex.join(['git', 'apply', *options])} - <<'{END}'",
+            self.mend.removesuffix("\n"),
+        ]
         return Call(name="bash", arguments={"command": "\n".join([*lines, END])})
 
 
@@ -130,9 +133,7 @@ def read_image_problem(task: Task) -> ImageProblem:
     """The problem of a record's task."""
     public: Any = task.public
     secret: Any = task.secret
-    required = {word: [] for word in (FAIL, PASS)}  # type: dict[str, list[str]]
-    for name, word in secret["required"].items():
-        required[word].append(name)
+    required: dict[str, str] = secret["required"]
     return ImageProblem(
         name=task.id,
         statement=public["statement"],
@@ -142,8 +143,8 @@ def read_image_problem(task: Task) -> ImageProblem:
         mend=secret["bug"] if "bug" in secret else secret["mend"],
         tests=secret.get("tests", ""),
         has_bug="bug" in secret,
-        fail_to_pass=tuple(required[FAIL]),
-        pass_to_pass=tuple(required[PASS]),
+        fail_to_pass=tuple(name for name, word in required.items() if word == FAIL),
+        pass_to_pass=tuple(name for name, word in required.items() if word == PASS),
     )
 
 
@@ -186,7 +187,8 @@ def open_image(problem: ImageProblem, driver: str | None, *, limits: Limits) -> 
 
 def apply_patch(box: Sandbox, patch: str, *options: str) -> str | None:
     """Apply a patch to the workspace, all of it or nothing; what is wrong with it, if anything."""
-    box.write(PATCH_FILE, patch.encode(), timeout_s=APPLY_S)
+    data = patch.removesuffix("\n") + "\n"  # git calls a last line without its end corrupt
+    box.write(PATCH_FILE, data.encode(), timeout_s=APPLY_S)
     words = shlex.join(["git", "apply", *options, PATCH_FILE])
     result = box.exec(f"{words}; code=$?; rm {PATCH_FILE}; exit $code", timeout_s=APPLY_S)
     if result.exit_code == 0:
