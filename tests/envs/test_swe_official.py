@@ -217,7 +217,7 @@ def did(outcome: Outcome) -> Any:
 @pytest.mark.parametrize(
     ("form", "make"),
     [("bench", SWE), ("gym", SWECommand), ("smith", SWE)],
-    ids=lambda each: str(each),
+    ids=["bench", "gym", "smith"],
 )
 def test_the_null_agent_gets_nothing_and_the_records_patch_everything(
     world: World, form: str, make: Callable[..., SWE]
