@@ -18,7 +18,7 @@ from agentgym.errors import AgentGymError, DeadlineError, SandboxError, UsageErr
 from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits
 from agentgym.sandboxes.container import AS_USER, Container, Spec, remove
 from agentgym.sandboxes.daemon import Daemon
-from agentgym.sandboxes.images import ensure_host_image
+from agentgym.sandboxes.images import copy_out, ensure_host_image, get_image
 from agentgym.sandboxes.inside import Inside
 from agentgym.sandboxes.running import HeadTail, Ran
 from agentgym.sandboxes.upper import changes
@@ -48,6 +48,10 @@ class Docker(Inside):
         warm: how many containers of this kind to keep started for the next ones. The kind includes
             the size of the source: worth it where many sandboxes have one.
     """
+
+    get_image = staticmethod(get_image)
+    copy_out = staticmethod(copy_out)
+    """See `images`; for who reaches the driver by its name."""
 
     def __init__(
         self,

@@ -7,13 +7,15 @@ import io
 import subprocess
 import tarfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docker.errors import ImageNotFound
+from docker.errors import DockerException, ImageNotFound
 
-from agentgym.errors import SandboxError, UsageError
+from agentgym.errors import DeadlineError, SandboxError, UsageError
 from agentgym.sandboxes.daemon import Daemon
 
 HOST_LINKS = ("bin", "lib", "lib32", "lib64")
@@ -24,6 +26,46 @@ HOST_FILES = {
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/ld.so.cache": "",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image that the engine has."""
+
+    digest: str
+    """Of its content and configuration, in hex."""
+    environment: Mapping[str, str]
+    """The variables that it sets."""
+
+
+def get_image(name: str, *, address: str | None = None, timeout_s: float = 600.0) -> Image:
+    """An image, which the engine pulls where it has none of that name.
+
+    Raises:
+        DeadlineError: that takes longer.
+        SandboxError: the engine can get none.
+    """
+    until = time.monotonic() + timeout_s
+    what = f"the engine has no image {name} and cannot pull it"
+    with closing(Daemon(address)) as daemon, daemon.calls(until, what=what) as api:
+        try:
+            told = api.inspect_image(name)
+        except ImageNotFound:
+            _pull(api, name, until)
+            told = api.inspect_image(name)
+    variables = told["Config"]["Env"] or []
+    return Image(
+        digest=str(told["Id"]).rpartition(":")[2],
+        environment=dict(each.split("=", 1) for each in variables),
+    )
+
+
+def _pull(api: Any, name: str, until: float) -> None:
+    for told in api.pull(name, stream=True, decode=True):
+        if "error" in told:
+            raise DockerException(told["error"])
+        if time.monotonic() > until:
+            raise DeadlineError(f"pulling the image {name} took longer than its deadline")
 
 
 def host_root() -> tuple[str, bytes, list[str]]:
@@ -96,12 +138,24 @@ def _import(api: Any, name: str, archive: Any) -> None:
 
 
 def copy_out(
-    image: str, path: str, target: Path, *, address: str | None = None, timeout_s: float = 600.0
+    image: str,
+    path: str,
+    target: Path,
+    *,
+    without: Sequence[str] = (),
+    address: str | None = None,
+    timeout_s: float = 600.0,
 ) -> None:
-    """Copy a folder of an image to an empty one here, to be a sandbox's `source`."""
+    """Copy a folder of an image to an empty one here, to be a sandbox's `source`.
+
+    Args:
+        without: the names in the folder that are left out.
+    """
     until = time.monotonic() + timeout_s
     unpack = ["tar", "--extract", "--no-same-owner", "-C", str(target)]
-    with closing(Daemon(address)) as daemon, daemon.calls(until, what=f"no {path}") as api:
+    unpack += ["--anchored", *(f"--exclude=./{name}" for name in without)]
+    what = f"no {path} in the image {image}"
+    with closing(Daemon(address)) as daemon, daemon.calls(until, what=what) as api:
         made = api.create_container_from_config({"Image": image, "Cmd": ["none"]}, None)["Id"]
         try:
             pieces, _ = api.get_archive(made, f"{path}/.")

@@ -1,4 +1,4 @@
-"""Fixtures: a real pretrained model's tokenizer and a real Qwen3 tokenizer."""
+"""Fixtures: real tokenizers, a pretrained model's and Qwen3's; and the end of a Docker engine."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 QWEN3 = Path(__file__).parent.parent / ".cache" / "qwen3" / "package" / "models"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine_ends() -> Iterator[None]:
+    """An engine is started when the first test asks for one."""
+    from sandbox_drivers import STARTED
+
+    with STARTED:
+        yield
 
 
 @pytest.fixture(scope="session")

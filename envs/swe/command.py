@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 from agentgym.envs.swe.env import SWE
+from agentgym.envs.swe.problem import Problem
 from agentgym.tools import Call, Style
 from agentgym.types import Observation
 
@@ -45,7 +46,8 @@ class SWECommand(SWE):
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Run the command; one that names a file counts as a look at it, for the expert."""
-        self._seen |= {edit.path for edit in self.problem.solution if edit.path in action}
+        if isinstance(self.problem, Problem):
+            self._seen |= {edit.path for edit in self.problem.solution if edit.path in action}
         return super().step(action)
 
     def write_call(self, call: Call) -> str:
@@ -53,4 +55,6 @@ class SWECommand(SWE):
         said = dict(call.arguments or {})
         if call.name == "view":
             return f"```bash\nsed -n '{said['start']},$p' {said['path']}\n```"
-        return f"```bash\n{REPLACE.format(**said) if call.name == 'edit' else call.name}\n```"
+        if call.name == "edit":
+            return f"```bash\n{REPLACE.format(**said)}\n```"
+        return f"```bash\n{said.get('command', call.name)}\n```"

@@ -13,8 +13,12 @@ from agentgym.envs.swe.judge import grade
 from agentgym.envs.swe.keys import state_key
 from agentgym.envs.swe.mined.panel import SPLITS as MINED
 from agentgym.envs.swe.mined.panel import find_splits, load_mined
+from agentgym.envs.swe.official.judge import grade_in_image
+from agentgym.envs.swe.official.problem import ImageProblem, open_image, read_image_problem
+from agentgym.envs.swe.official.records import PREFIX, official_panel
+from agentgym.envs.swe.official.records import find_splits as find_official
 from agentgym.envs.swe.problem import Edit, Problem, read_problem
-from agentgym.envs.swe.prompt import SYSTEM_PROMPT, first_text
+from agentgym.envs.swe.prompt import SYSTEM_PROMPT, first_text, first_text_in_image
 from agentgym.envs.swe.tasks import ENV_ID, SPLITS, load_panel
 from agentgym.envs.swe.tools import tools_of
 from agentgym.envs.swe.trees import kept_tree
@@ -71,22 +75,25 @@ class SWE(ToolEnv):
             raise UsageError(f"score must be resolved or fraction, not '{score}'")
         self._score, self._command_s, self._judge_s = score, command_s, judge_s
         self._limits = Limits.model_validate(limits or {"output_bytes": 8192})
+        self._driver = sandbox
         self._open = partial(open_sandbox, sandbox, limits=self._limits)
         self._sandbox: Sandbox | None = None
         self._seen: set[str] = set()
 
     @classmethod
     def splits(cls) -> tuple[str, ...]:
-        """The embedded panels, and those of real repositories once they are built."""
-        return (*SPLITS, *find_splits())
+        """The embedded panels, those of real repositories once they are built, and the user's."""
+        return (*SPLITS, *find_splits(), *find_official())
 
     @classmethod
     def panel(cls, split: str) -> Panel:
-        """A panel of embedded tasks, or `real1/...` of bugs in real repositories.
+        """A panel of embedded tasks, `real1/...` of bugs in real repositories, or `official/...`.
 
         Raises:
-            UsageError: there is no such split, or it was not built.
+            UsageError: there is no such split, or it was not built, or its files cannot be read.
         """
+        if split.startswith(PREFIX):
+            return official_panel(split, ENV_ID)
         return load_mined(split, ENV_ID) if split in MINED else load_panel(split)
 
     def reset(
@@ -95,15 +102,30 @@ class SWE(ToolEnv):
         """Open a sandbox with the package in it."""
         task = self.pick_task(seed, options)
         self.close()
-        self.problem: Problem = read_problem(task)
-        tools, suite = tools_of(self.problem.suite), self.problem.suite
-        imports = [*map(str, tools), *(f"{WORKSPACE}/{root}" for root in suite.roots if tools)]
-        refuse_installed(self.problem.source)
-        tree = kept_tree(self.problem.files)
-        self._sandbox = self._open(tree, mounts=tools, imports=imports)
+        if "image" in task.public:
+            text = self._begin_in_image(read_image_problem(task))
+        else:
+            text = self._begin(read_problem(task))
         self.over, self._seen = False, set()
-        observation = Observation(text=first_text(self.problem))
-        return self._keyed(observation), {"task_id": task.id, "sandbox": self._sandbox.isolation}
+        observation = Observation(text=text)
+        return self._keyed(observation), {"task_id": task.id, "sandbox": self.box.isolation}
+
+    def _begin(self, problem: Problem) -> str:
+        """Open the sandbox of a package; what the agent is told."""
+        self.problem: Problem | ImageProblem = problem
+        tools, suite = tools_of(problem.suite), problem.suite
+        imports = [*map(str, tools), *(f"{WORKSPACE}/{root}" for root in suite.roots if tools)]
+        refuse_installed(problem.source)
+        self._sandbox = self._open(kept_tree(problem.files), mounts=tools, imports=imports)
+        return first_text(problem)
+
+    def _begin_in_image(self, problem: ImageProblem) -> str:
+        """Open the sandbox of a record; what the agent is told."""
+        self.problem = problem
+        self._sandbox = open_image(problem, self._driver, limits=self._limits)
+        problem.begin(self._sandbox)
+        listed = self._sandbox.exec("ls -A", timeout_s=SPARE_S).output
+        return first_text_in_image(problem, listed)
 
     @property
     def box(self) -> Sandbox:
@@ -129,7 +151,7 @@ class SWE(ToolEnv):
 
     @tool
     def bash(self, command: str) -> str:
-        """Run a shell command in /workspace and see its exit code and output.
+        """Run a shell command in the workspace and see its exit code and output.
 
         Args:
             command: what bash runs; it has ten seconds, unless you were told otherwise.
@@ -141,7 +163,7 @@ class SWE(ToolEnv):
         """See the lines of a file, with their numbers.
 
         Args:
-            path: from /workspace.
+            path: from the workspace.
             start: the first line to see.
         """
         try:
@@ -163,7 +185,7 @@ class SWE(ToolEnv):
         """Replace a piece of a file, or write a new file.
 
         Args:
-            path: from /workspace.
+            path: from the workspace.
             old: what is there, white space included; must occur exactly once. Empty for a new file.
             new: what takes its place.
         """
@@ -192,7 +214,7 @@ class SWE(ToolEnv):
 
         Args:
             pattern: the expression.
-            path: a file or a folder, from /workspace.
+            path: a file or a folder, from the workspace.
         """
         words = ("grep", "-rnIE", "--exclude-dir=__pycache__", "-e", pattern, "--", path)
         command = f"{shlex.join(words)} | cut -c1-300 | head -n {FOUND_LINES}"
@@ -206,13 +228,23 @@ class SWE(ToolEnv):
 
     def outcome(self) -> Outcome:
         """What the hidden tests say of the package as the agent left it."""
-        found = grade(self.problem, self._changes(), sandbox=self._open, timeout_s=self._judge_s)
+        changes, timeout_s = self._changes(), self._judge_s
+        if isinstance(self.problem, ImageProblem):
+            fresh = partial(open_image, self.problem, self._driver, limits=self._limits)
+            found = grade_in_image(self.problem, changes, sandbox=fresh, timeout_s=timeout_s)
+        else:
+            found = grade(self.problem, changes, sandbox=self._open, timeout_s=timeout_s)
         score = found.fraction if self._score == "fraction" else float(found.resolved)
         facts = {**found.facts, "sandbox": self.box.isolation}
         return Outcome(score=score, success=found.resolved, facts=facts)
 
     def expert_action(self) -> str:
-        """What makes the reverse patch: look at each place, put it right, submit."""
+        """What makes the reverse patch: look at each place, put it right, submit.
+
+        A record's patch is applied at once.
+        """
+        if isinstance(self.problem, ImageProblem):
+            return self.write_call(self.problem.next_call(self.box))
         for edit in self.problem.solution:
             text = self.box.read(edit.path, timeout_s=SPARE_S).decode()
             if not edit.made_in(text):

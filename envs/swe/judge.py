@@ -80,16 +80,38 @@ def grade(
     Raises:
         SandboxError: the sandbox failed, or the tests run on no copy at all, or too slowly.
     """
-    report = None
-    if changes is not None:
-        files = {**patched(problem, changes), **problem.hidden}
-        report = run_tests(problem.suite, files, sandbox=sandbox, timeout_s=timeout_s)
-    flaw = None
+
+    def run(counted: Sequence[Change]) -> dict[str, Any] | None:
+        files = {**patched(problem, counted), **problem.hidden}
+        return run_tests(problem.suite, files, sandbox=sandbox, timeout_s=timeout_s)
+
+    required = problem.fail_to_pass, problem.pass_to_pass
+    return grade_runs(run, changes, required=required, timeout_s=timeout_s)
+
+
+def grade_runs(
+    run: Callable[[Sequence[Change]], dict[str, Any] | None],
+    changes: Sequence[Change] | None,
+    *,
+    required: tuple[tuple[str, ...], tuple[str, ...]],
+    timeout_s: float,
+) -> Grade:
+    """What the tests say of a patch, and whose fault it is where they say nothing.
+
+    Args:
+        run: the runner's report on a pristine copy with a patch; None where there is none.
+        required: the tests to mend, and those to keep.
+        timeout_s: what `run` gives the tests.
+
+    Raises:
+        SandboxError: the tests run on no copy at all, or too slowly.
+    """
+    report, flaw = None if changes is None else run(changes), None
     if report is None:
         # Ours or the patch's? Without the patch the tests must run, and not nearly take as long as
         # they may: on so busy a machine a good patch would have been too slow as well.
-        files, began = {**problem.files, **problem.hidden}, time.monotonic()
-        bare = run_tests(problem.suite, files, sandbox=sandbox, timeout_s=timeout_s)
+        began = time.monotonic()
+        bare = run(())
         if bare is None or time.monotonic() - began > timeout_s / 2:
             raise SandboxError(
                 "the tests run neither with the patch nor without it in good time: they have "
@@ -101,8 +123,8 @@ def grade(
     return Grade(
         tests={} if flaw or report is None else report["tests"],
         flaw=flaw,
-        fail_to_pass=problem.fail_to_pass,
-        pass_to_pass=problem.pass_to_pass,
+        fail_to_pass=required[0],
+        pass_to_pass=required[1],
     )
 
 
@@ -134,31 +156,43 @@ def run_tests(
     timeout_s: float,
 ) -> dict[str, Any] | None:
     """The runner's report on these files, tests included; None where there is none."""
-    nonce = secrets.token_hex(16)
-    report = f"{FOLDER}/{nonce}"
-    tools = tools_of(suite)
-    order = {
-        "nonce": nonce,
-        "report": report,
-        "files": suite.files,
-        "roots": suite.roots,
-        "path": [str(each) for each in tools],
-        "config": f"{FOLDER}/empty.ini",
-    }
-    added = {
-        "run.py": (RUNNERS / f"by_{suite.runner}.py").read_bytes(),
-        "order.json": json.dumps(order).encode(),
-        "empty.ini": b"[pytest]\n",
-    }
+    nonce, tools = secrets.token_hex(16), tools_of(suite)
     with TemporaryDirectory(prefix="agentgym-swe-") as scratch:
         folder = Path(scratch)
         write_tree(folder, files)
-        write_tree(folder, {f"{FOLDER}/{name}": data for name, data in added.items()})
+        write_tree(folder, order_files(suite, nonce, path=[str(each) for each in tools]))
         with sandbox(folder, mounts=tools) as box:
-            box.exec(f"python3 -I -S -B {FOLDER}/run.py {FOLDER}/order.json", timeout_s=timeout_s)
-            try:
-                found = json.loads(box.read(report, timeout_s=timeout_s))
-            except (OSError, ValueError, RecursionError):
-                return None
+            return run_order(box, nonce, timeout_s=timeout_s)
+
+
+def order_files(suite: Suite, nonce: str, *, path: Sequence[str] | None) -> dict[str, bytes]:
+    """What is added to the workspace to run the tests in it.
+
+    Args:
+        path: the folders that have pytest; None is the sandbox's own, with its plug-ins and the
+            configuration of what is tested.
+    """
+    order = {
+        "nonce": nonce,
+        "report": f"{FOLDER}/{nonce}",
+        "files": suite.files,
+        "roots": suite.roots,
+        "path": path,
+        "config": f"{FOLDER}/empty.ini",
+    }
+    return {
+        f"{FOLDER}/run.py": (RUNNERS / f"by_{suite.runner}.py").read_bytes(),
+        f"{FOLDER}/order.json": json.dumps(order).encode(),
+        f"{FOLDER}/empty.ini": b"[pytest]\n",
+    }
+
+
+def run_order(box: Sandbox, nonce: str, *, timeout_s: float) -> dict[str, Any] | None:
+    """Run the tests of a workspace that has an order in it; the report, or None."""
+    box.exec(f"python3 -I -S -B {FOLDER}/run.py {FOLDER}/order.json", timeout_s=timeout_s)
+    try:
+        found = json.loads(box.read(f"{FOLDER}/{nonce}", timeout_s=timeout_s))
+    except (OSError, ValueError, RecursionError):
+        return None
     sound = isinstance(found, dict) and found.get("nonce") == nonce
     return found if sound else None

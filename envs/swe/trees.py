@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,14 +34,27 @@ def kept_tree(files: Mapping[str, bytes]) -> Path:
     Raises:
         OSError: the disk is full or read-only.
     """
-    folder = cache_folder() / "swe" / "trees" / digest(files)[:32]
+    return kept(f"trees/{digest(files)[:32]}", lambda folder: write_tree(folder, files))
+
+
+def kept(name: str, fill: Callable[[Path], None]) -> Path:
+    """A folder in the cache, that nobody changes; filled once.
+
+    Args:
+        name: tells all that is in it.
+        fill: is given an empty folder.
+
+    Raises:
+        OSError: the disk is full or read-only.
+    """
+    folder = cache_folder() / "swe" / name
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as scratch:
         made = Path(scratch) / "tree"
         made.mkdir()
-        write_tree(made, files)
+        fill(made)
         with suppress(OSError):  # another process was first, with the same files
             made.rename(folder)
         assert folder.is_dir(), f"{folder} cannot be made"

@@ -13,14 +13,13 @@ import hashlib
 import json
 import os
 import random
-import warnings
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from agentgym.envs.left_out import LeftOut
 from agentgym.envs.webshop.goal import Goal, draw_price_limit, price_clause
 from agentgym.envs.webshop.product import Product
 from agentgym.envs.webshop.shop import Engine, Shop
@@ -41,12 +40,6 @@ SHUFFLE_SEED = 233
 LONGEST_ASIN = 10
 NO_PRICE = 100.0
 NO_ATTRIBUTE = "DUMMY_ATTR"
-NUM_NAMED = 3
-"""How many of the records that were left out a warning names."""
-
-
-class OfficialDataWarning(UserWarning):
-    """Records of a user's files were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +55,6 @@ class Instruction:
         goal = self.goal
         content = (self.text, goal.product.asin, goal.attributes, goal.options, goal.price_limit)
         return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-@dataclass(slots=True)
-class LeftOut:
-    """Records that were left out: why -> their names."""
-
-    names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-    def warn(self, folder: Path) -> None:
-        """Say what was left out, if anything."""
-        for why, names in self.names.items():
-            named = ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
-            said = f"'{folder}': left out {len(names)} records: {why} ({named})"
-            warnings.warn(said, OfficialDataWarning, stacklevel=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,7 @@ def test_pytests_runner_has_one_word_for_each_test() -> None:
     assert found["tests"] == {
         f"tests/test_lib.py::test_{name}": word for name, word in words.items()
     }
-    assert found["changed"] == 0
+    assert found["changed"] == []
 
 
 @pytest.mark.parametrize(

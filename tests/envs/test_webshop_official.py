@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from agentgym.checker import check_env
+from agentgym.envs.left_out import OfficialDataWarning
 from agentgym.envs.webshop.env import WebShop
 from agentgym.envs.webshop.goal import NO_LIMIT
-from agentgym.envs.webshop.official import OfficialDataWarning, load_official
+from agentgym.envs.webshop.official import load_official
 from agentgym.errors import UsageError
 
 

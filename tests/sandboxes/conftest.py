@@ -1,24 +1,15 @@
-"""Ends the Docker engine that the tests started, and counts what they tried on each sandbox."""
+"""Counts what the tests tried on each sandbox."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox_drivers import STARTED
 
 COLUMNS = {"attack": "escapes", "daemon": "survivors", "canary": "found"}
 """What a test of the promises plants, and what it is called where one comes through."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def engine_ends() -> Iterator[None]:
-    """An engine is started when the first test asks for one."""
-    with STARTED:
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from docker_engine import containers
+from root_trees import make_root
 from sandbox_drivers import WAIT_S, make, why_not
 
 from agentgym.errors import DeadlineError, SandboxError, UsageError
@@ -31,19 +31,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> str:
     from agentgym.sandboxes.images import import_root
 
     root = tmp_path_factory.mktemp("root")
-    for folder in ("bin", "testbed", "tmp", "proc", "sys", "dev"):
-        (root / folder).mkdir()
+    make_root(root, PROGRAMS)
+    (root / "testbed").mkdir()
     (root / "testbed" / "given").write_text("in the image\n", encoding="utf-8")
-    for name in PROGRAMS:
-        program = shutil.which(name)
-        assert program is not None
-        shutil.copy(program, root / "bin" / name)
-        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
-        for word in listed.stdout.split():
-            if word.startswith("/"):
-                target = root / word[1:]
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(word, target)
     import_root(root, IMAGE)
     return IMAGE
 

@@ -1,13 +1,14 @@
 """Runs test files by pytest and reports what each test did; runs alone, inside a sandbox.
 
 As with `by_unittest`, the code under test runs in this process and nothing it can do is trusted.
-Pytest has no plug-in but its own and reads no configuration but an empty one.
+A pytest that the order brings has no plug-in but its own and reads no configuration but an empty
+one. The sandbox's own has what is installed and configured there. It may be as old as Python 3.6.
 """
 
-from __future__ import annotations
-
+import importlib
 import json
 import os
+import site
 import sys
 import types
 from typing import Any
@@ -34,7 +35,7 @@ class Results:
             self.said[report.nodeid] = word if before == "passed" else before
 
 
-def fingerprint() -> dict[tuple[str, str, str], tuple[int, int]]:
+def fingerprint() -> "dict[tuple[str, str, str], tuple[int, int]]":
     """What judges, as it is now."""
     found = {}
     for name, module in sorted(sys.modules.items()):
@@ -56,21 +57,28 @@ def main(order_path: str) -> None:
         order = json.load(handle)
     os.unlink(order_path)
     here = os.getcwd()
-    sys.path[:0] = [*order["path"]]
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    options = ["-q", "--rootdir", here, "--tb=no"]
+    if order["path"] is None:
+        site.main()
+    else:
+        sys.path[:0] = order["path"]
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        options += ["-p", "no:cacheprovider", "-c", order["config"]]
+        options += ["--assert=plain"]  # explanations nobody reads take a fifth of a run
     import pytest
+    from _pytest import config
 
+    for name in config.default_plugins:  # else they are loaded after they were looked at
+        importlib.import_module("_pytest." + name)
     sys.path[:0] = [os.path.join(here, each) for each in order["roots"]]
     results = Results()
-    options = ["-q", "-p", "no:cacheprovider", "-c", order["config"], "--rootdir", here, "--tb=no"]
-    options += ["--assert=plain"]  # explanations nobody reads take a fifth of a run
     before = fingerprint()
     try:
         pytest.main([*options, *order["files"]], plugins=[results])
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
     after = fingerprint()
-    changed = sum(after.get(key) != value for key, value in before.items())
+    changed = sorted(" ".join(key) for key, value in before.items() if after.get(key) != value)
     report = {"nonce": order["nonce"], "tests": results.said, "changed": changed}
     with open(order["report"], "w", encoding="utf-8") as handle:
         json.dump(report, handle)
