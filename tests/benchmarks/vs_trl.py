@@ -95,7 +95,7 @@ SIZES = {
     "smollm2": Size(
         model=smollm2,
         warm_start=QUICK
-        | {"demonstrations": 24, "updates": 8, "episodes_per_update": 3, "lr": 3e-4},
+        | {"demonstrations": 16, "updates": 4, "episodes_per_update": 2, "lr": 3e-4},
         work=FULL | {"num_steps": 1, "max_turns": 4, "max_turn_tokens": 16, "context": 1024},
         num_rounds=1,
         num_unseen=0,
