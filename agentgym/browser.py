@@ -83,7 +83,11 @@ class Tab(Protocol):
         ...
 
     def leave(self) -> None:
-        """Take the mouse off the page; what comes next waits until the page has dealt with it."""
+        """Take the mouse off a page that is done with.
+
+        What comes next waits until the page has dealt with that; what becomes of its windows
+        meanwhile is not told.
+        """
         ...
 
     def picture(self) -> bytes:

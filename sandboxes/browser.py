@@ -46,7 +46,7 @@ QUIET = (
     "if (window.__leaving === true) return {isLeaving: true};"
     f"if (document.readyState === 'complete') {{{DRAWN}}}"
     "if (window.__leaving === true) return {isLeaving: true};"
-    "try {return {value: await (FUNCTION)(argument)}}"
+    "try {return {value: await (FUNCTION\n)(argument)}}"
     "catch (error) {return {error: String(error)}}}"
 )
 """Lets so much time pass, and gives an answer once the page has run what it had queued, such as the
@@ -132,8 +132,8 @@ class Chromium(Tab):
             script: runs in every page before the page's own.
             width, height: of the window, in CSS pixels.
             scale: pixels of a picture for one of these.
-            tick_ms: so much time passes for the page in every `act`, and none between; None is
-                real time.
+            tick_ms: so much time passes for the page in every `act` and after every `leave`, and
+                none between; None is real time.
 
         Raises:
             UsageError: there is no browser, or `sites` is wrong.
@@ -185,6 +185,8 @@ class Chromium(Tab):
                 self._wait(self._inner.end(), self._deadlines.close_s, "closing")
 
     def _wait(self, waiting: Coroutine[Any, Any, T], timeout_s: float, what: str) -> T:
+        if self._inner.has_left:  # with that the page has to deal first
+            timeout_s += self._deadlines.act_s
         return self._program.wait(waiting, timeout_s, what)
 
 
@@ -211,7 +213,7 @@ class _Inner:
         """The last request for a page."""
         self._is_unanswered = self._none_comes = False
         """How that one stands: nothing has come yet, or it is known that it will be no page."""
-        self._has_left = False
+        self.has_left = False
         """Whether the mouse left the page, which has not yet dealt with it."""
         self._closing: set[asyncio.Future[Any]] = set()
 
@@ -259,20 +261,22 @@ class _Inner:
             await self.page.evaluate(f"async () => {{{DRAWN}}}")
 
     async def call(self, function: str, argument: Json) -> Any:
-        if self._has_left:  # nothing is due before time passes
-            self._has_left = False
+        if self.has_left:  # nothing is due before time passes
+            self.has_left = False
             told = await self._let(self._look.tick_ms or 0, function, argument)
+            self._notes.clear()  # of a page that is done with
             if "error" in told:
                 raise Error(told["error"])
             if "isLeaving" not in told:
                 return told.get("value")
             await self._arrive()
+            self._notes.clear()
         return await self.page.evaluate(function, argument)
 
     async def leave(self) -> None:
         self._is_unanswered = self._none_comes = False
         await self.page.mouse.move(-1, -1)
-        self._has_left = True
+        self.has_left = True
 
     async def act(self, gestures: tuple[Gesture, ...]) -> tuple[str, ...]:
         await self._end_leaving()
@@ -307,7 +311,7 @@ class _Inner:
                 await self.page.evaluate("() => history.back()")
 
     async def _end_leaving(self) -> None:
-        if self._has_left:
+        if self.has_left:
             await self.call(NOTHING, None)
 
     async def _let(self, passing_ms: int, function: str = NOTHING, argument: Json = None) -> Any:

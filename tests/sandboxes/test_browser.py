@@ -132,6 +132,18 @@ def test_the_mouse_leaves_the_page(tab: Chromium) -> None:
     assert not tab.call(red)
 
 
+def test_what_a_page_says_once_it_was_left_is_not_told(site: Pages) -> None:
+    with Chromium(sites={ORIGIN: site}, tick_ms=1000) as tab:
+        for leave, notes in ((False, ('the page said: "late"',)), (True, ())):
+            tab.open(f"{ORIGIN}/")
+            tab.call("() => {setTimeout(() => alert('late'), 1500)}")
+            assert tab.act() == ()
+            if leave:
+                tab.leave()
+                tab.open(f"{ORIGIN}/two")
+            assert tab.act() == notes
+
+
 @pytest.mark.parametrize("tick_ms", [None, 1000])
 def test_what_comes_after_the_mouse_has_left_waits_for_what_that_does(
     site: Pages, tick_ms: int | None
@@ -150,7 +162,7 @@ def test_what_comes_after_the_mouse_has_left_waits_for_what_that_does(
         tab.open(f"{ORIGIN}/guarded")
         tab.leave()
         with pytest.raises(SandboxError, match="no such luck"):
-            tab.call("() => {throw new Error('no such luck')}")
+            tab.call("() => {throw new Error('no such luck')} // whatever")
         assert tab.call("word => word", "fine") == "fine"
 
 
