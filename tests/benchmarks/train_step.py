@@ -39,7 +39,7 @@ from .groups import read  # noqa: TID252  one name when run (tests.) and when ty
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
 
 BUDGET = 4096
-"""`train.micro_batch_tokens`, as it is unless a recipe says otherwise."""
+"""Tokens of a micro-batch: room for a group of the second shape."""
 LARGE_GROUPS = 1
 """Groups that SmolLM2 reads: minutes of one core."""
 SHARED, OWN = 2000, (100, 250)
