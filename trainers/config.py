@@ -152,7 +152,7 @@ class TrainConfig(Section):
     """`adamw8bit` keeps its running means in 8 bits: a GPU, and the extra `bitsandbytes`."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
     """Tokens per forward pass of the update: nodes of a token tree, or padded tokens. Unset: what
-    the plan finds to fit into the GPU, and 4,096 on a CPU."""
+    the plan finds to fit into the GPU, and 2,048 on a CPU, which more do not keep busier."""
     max_importance: float = Field(default=2.0, gt=0)
     """Where `sampler` changes the distribution, a token's loss is multiplied by how much likelier
     the model had made it than the sampler did, up to this (truncated importance sampling)."""
@@ -164,7 +164,7 @@ class TrainConfig(Section):
     @property
     def token_budget(self) -> int:
         """`micro_batch_tokens`, or what it is on a CPU."""
-        return 4096 if self.micro_batch_tokens is None else self.micro_batch_tokens
+        return 2048 if self.micro_batch_tokens is None else self.micro_batch_tokens
 
 
 class LoraConfig(Section):

@@ -1,7 +1,8 @@
-"""How much memory a run took."""
+"""How much memory a run takes, and what of it can be given back."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import resource
@@ -52,6 +53,18 @@ def own_peak_gb() -> float:
         return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
     facts = dict(FACT.findall(Path("/proc/self/status").read_text(encoding="utf-8")))
     return int(facts["VmHWM"]) / (1 << 20)
+
+
+def give_back() -> None:
+    """Give what is free in this process's heap back to the system, where the C library is glibc.
+
+    By itself glibc keeps what lies between blocks that live: the next phase of a step, whose
+    tensors are of other sizes, would take its own beside it.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def forget_peak() -> None:

@@ -27,7 +27,7 @@ from agentgym.trainers.curriculum import Uniform
 from agentgym.trainers.engines.recorded import RecordedEngine
 from agentgym.trainers.keep import carries_credit, is_informative
 from agentgym.trainers.loss import Loss
-from agentgym.trainers.memory import forget_peak, peaks
+from agentgym.trainers.memory import forget_peak, give_back, peaks
 from agentgym.trainers.metrics import describe, join
 from agentgym.trainers.pack import assign, clip_scales, count_reencoded, pack
 from agentgym.trainers.policy import Policy
@@ -130,6 +130,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     agent = replace(trainer.agent, engine=engine, policy_version=step)
     play = play_groups(trainer.pool, agent, world.share(starts), size=config.group_size)
     groups = asyncio.run(play)
+    give_back()
 
     # 2. Reward channels: every question of the step in one pass without gradients.
     with meter.phase("probe"):
@@ -184,6 +185,7 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # Without a trained token the optimizer's momentum alone would move the weights.
     with meter.phase("optimizer"):
         grad_norm = _step_optimizer(trainer, step) if num_tokens else 0.0
+    give_back()
 
     # 6. Report: groups and numbers of all processes, on the leading one.
     part = StepPart(

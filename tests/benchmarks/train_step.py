@@ -40,7 +40,7 @@ from .groups import read  # noqa: TID252  one name when run (tests.) and when ty
 from .report import Row, main  # noqa: TID252  one name when run (tests.) and when type-checked
 
 BUDGET = 4096
-"""`train.micro_batch_tokens`, as it is unless a recipe says otherwise."""
+"""Tokens of a micro-batch: room for a group of the second shape."""
 SHARED, OWN = 2000, (100, 250)
 NUM_ROUNDS = 5
 """Of each way with a small model; one with SmolLM2."""

@@ -306,7 +306,7 @@ def test_an_optimizer_in_eight_bits_takes_a_quarter() -> None:
 def test_the_token_budget_is_the_largest_that_fits_where_none_is_set() -> None:
     recipe = recipe_with(train={"micro_batch_tokens": None, "tasks_per_step": 1, "group_size": 2})
     plan = Plan(recipe, Footprint(tiny_policy(context=CONTEXT).model.config), num_evaluated=1)
-    assert recipe.train.token_budget == 4096
+    assert recipe.train.token_budget == 2048
     peaks = {
         rows: plan.changed({"train.micro_batch_tokens": rows * CONTEXT}).memory.peak
         for rows in (1, 2, 4, 8)

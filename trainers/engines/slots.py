@@ -15,9 +15,10 @@ COLUMNS = 64
 class Slots:
     """Keys and values, one tensor `[2, slots, kv_heads, tokens, head_dim]` for each layer.
 
-    They grow by doubling up to their limits, so that growing costs little in all; one layer after
-    the other, so that at no time much is there twice. Where the limit of tokens is near, slots
-    become fewer and longer, or more and shorter.
+    They grow by half up to their limits, so that growing costs little in all; on a GPU, where
+    decoding is recorded anew whenever they change, by doubling. When they grow longer, those that
+    are not in use go. One layer grows after the other, so that at no time much is there twice.
+    Where the limit of tokens is near, slots become fewer and longer, or more and shorter.
     """
 
     def __init__(
@@ -93,10 +94,11 @@ class Slots:
         shape = list(self._layers[0].shape)
         old_slots, old_columns = shape[1], shape[3]
         columns = round_up(length)
-        if num_slots > old_slots:
-            shape[1] = min(max(num_slots, 2 * old_slots), self._max_slots)
         if columns > old_columns:
-            shape[3] = min(max(columns, 2 * old_columns), self._max_columns)
+            shape[1] = num_slots
+            shape[3] = min(max(columns, round_up(self._grown(old_columns))), self._max_columns)
+        elif num_slots > old_slots:
+            shape[1] = min(max(num_slots, self._grown(old_slots)), self._max_slots)
         if shape == list(self._layers[0].shape):
             return
         if shape[1] * shape[3] > self._max_tokens:
@@ -110,6 +112,9 @@ class Slots:
             grown[:, :num_kept, :, :length_kept] = old[:, :num_kept, :, :length_kept]
             self._layers[number] = grown
         self.version += 1
+
+    def _grown(self, size: int) -> int:
+        return 2 * size if self.device.type == "cuda" else size + size // 2
 
     @torch.inference_mode()
     def move(self, source: int, target: int, *, length: int) -> None:
