@@ -126,7 +126,7 @@ def test_error(broken): pass
 """
 
 
-def judged(lib: str, suite: str = "tests/test_lib.py") -> dict[str, object] | None:
+def judged(lib: str, file: str = "tests/test_lib.py") -> dict[str, object] | None:
     """What pytest's runner says of a small package."""
     make("bubblewrap").close()  # skips where it does not work
     files = {
@@ -134,7 +134,7 @@ def judged(lib: str, suite: str = "tests/test_lib.py") -> dict[str, object] | No
         "tests/test_lib.py": TESTS,
         "pytest.ini": b"[pytest]\naddopts=--x",
     }
-    suite = Suite(runner="pytest", files=(suite,), roots=("src",))
+    suite = Suite(runner="pytest", files=(file,), roots=("src",))
     sandbox = partial(open_sandbox, "bubblewrap", limits=Limits())
     return run_tests(suite, files, sandbox=sandbox, timeout_s=30)
 
