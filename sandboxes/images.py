@@ -52,14 +52,18 @@ def get_image(name: str, *, address: str | None = None, timeout_s: float = 600.0
     what = f"the engine has no image {name} and cannot pull it"
     with closing(Daemon(address)) as daemon, daemon.calls(until, what=what) as api:
         try:
-            told = api.inspect_image(name)
+            return inspect_image(api, name)
         except ImageNotFound:
             _pull(api, name, until)
-            told = api.inspect_image(name)
-    variables = told["Config"]["Env"] or []
+            return inspect_image(api, name)
+
+
+def inspect_image(api: Any, name: str) -> Image:
+    """An image that the engine has, by a client of `Daemon`."""
+    told = api.inspect_image(name)
     return Image(
         digest=str(told["Id"]).rpartition(":")[2],
-        environment=dict(each.split("=", 1) for each in variables),
+        environment=dict(each.split("=", 1) for each in told["Config"]["Env"] or ()),
     )
 
 
