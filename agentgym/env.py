@@ -98,6 +98,11 @@ class TurnEnv(gymnasium.Env[Observation, str]):
         """The names that `panel` takes."""
         return (cls.default_split,)
 
+    @classmethod
+    def checked_splits(cls) -> tuple[str, ...]:
+        """Those whose tasks a check of the contract begins; by default all."""
+        return cls.splits()
+
     def parse(self, text: str) -> Parsed:
         """What the environment, as it stands now, makes of a model's text. Changes nothing."""
         action = text.strip()

@@ -49,12 +49,6 @@ class Daemon:
         with _failures(what):
             yield self._api
 
-    def environment(self, image: str, until: float) -> dict[str, str]:
-        """The variables that an image sets."""
-        with self.calls(until, what=f"the engine has no image {image}") as api:
-            told = api.inspect_image(image)["Config"]["Env"] or []
-        return dict(each.split("=", 1) for each in told)
-
     def close(self) -> None:
         """End the connection."""
         self._api.close()

@@ -18,7 +18,7 @@ from agentgym.errors import AgentGymError, DeadlineError, SandboxError, UsageErr
 from agentgym.sandbox import WORKSPACE, Change, ExecResult, Limits
 from agentgym.sandboxes.container import AS_USER, Container, Spec, remove
 from agentgym.sandboxes.daemon import Daemon
-from agentgym.sandboxes.images import copy_out, ensure_host_image, get_image
+from agentgym.sandboxes.images import copy_out, ensure_host_image, get_image, inspect_image
 from agentgym.sandboxes.inside import Inside
 from agentgym.sandboxes.running import HeadTail, Ran
 from agentgym.sandboxes.upper import changes
@@ -76,12 +76,14 @@ class Docker(Inside):
         self._closed = False
         self._container: Container | None = None
         with closing(Daemon(address)) as daemon:
+            given: Mapping[str, str] = {}
+            programs: list[str] = []
             if image is None:
                 image, programs = ensure_host_image(daemon, until)
-                given = {}
             else:
-                given, programs = daemon.environment(image, until), []
-        own = {"PATH": PATH} | given | {"HOME": "/tmp", "LANG": "C.UTF-8"}
+                with daemon.calls(until, what=f"the engine has no image {image}") as api:
+                    given = inspect_image(api, image).environment
+        own = {"PATH": PATH, **given, "HOME": "/tmp", "LANG": "C.UTF-8"}
         environment = own | {**(environment or {})}
         self._environment = [os.fsencode(f"{each}={value}") for each, value in environment.items()]
         self.isolation = f"docker: {image}, cgroup, no capabilities, no network, read-only root"

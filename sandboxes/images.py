@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import subprocess
 import tarfile
 import time
@@ -16,6 +17,8 @@ from typing import Any
 from docker.errors import DockerException, ImageNotFound
 
 from agentgym.errors import DeadlineError, SandboxError, UsageError
+from agentgym.sandboxes import owners
+from agentgym.sandboxes.container import LABEL, remove
 from agentgym.sandboxes.daemon import Daemon
 
 HOST_LINKS = ("bin", "lib", "lib32", "lib64")
@@ -49,14 +52,18 @@ def get_image(name: str, *, address: str | None = None, timeout_s: float = 600.0
     what = f"the engine has no image {name} and cannot pull it"
     with closing(Daemon(address)) as daemon, daemon.calls(until, what=what) as api:
         try:
-            told = api.inspect_image(name)
+            return inspect_image(api, name)
         except ImageNotFound:
             _pull(api, name, until)
-            told = api.inspect_image(name)
-    variables = told["Config"]["Env"] or []
+            return inspect_image(api, name)
+
+
+def inspect_image(api: Any, name: str) -> Image:
+    """An image that the engine has, by a client of `Daemon`."""
+    told = api.inspect_image(name)
     return Image(
         digest=str(told["Id"]).rpartition(":")[2],
-        environment=dict(each.split("=", 1) for each in variables),
+        environment=dict(each.split("=", 1) for each in told["Config"]["Env"] or ()),
     )
 
 
@@ -156,14 +163,19 @@ def copy_out(
     unpack += ["--anchored", *(f"--exclude=./{name}" for name in without)]
     what = f"no {path} in the image {image}"
     with closing(Daemon(address)) as daemon, daemon.calls(until, what=what) as api:
-        made = api.create_container_from_config({"Image": image, "Cmd": ["none"]}, None)["Id"]
+        run = f"a copy of {path} in {image}"
+        label = owners.label(driver="docker", run=run, engine=daemon.address)
+        name = label.folder.name
         try:
-            pieces, _ = api.get_archive(made, f"{path}/.")
+            config = {"Image": image, "Cmd": ["none"], "Labels": {LABEL: name}}
+            api.create_container_from_config(config, name)
+            pieces, _ = api.get_archive(name, f"{path}/.")
             with subprocess.Popen(unpack, stdin=subprocess.PIPE) as unpacking:
                 assert unpacking.stdin is not None
                 for piece in pieces:
                     unpacking.stdin.write(piece)
         finally:
-            api.remove_container(made, force=True)
+            remove(daemon, name)
+            shutil.rmtree(label.folder, ignore_errors=True)
     if unpacking.returncode:
         raise SandboxError(f"tar cannot unpack {path} of {image}: exit {unpacking.returncode}")

@@ -86,6 +86,11 @@ class SWE(ToolEnv):
         return (*SPLITS, *find_splits(), *find_official())
 
     @classmethod
+    def checked_splits(cls) -> tuple[str, ...]:
+        """All but the user's: a check would pull images, and run tests that take minutes."""
+        return tuple(split for split in cls.splits() if not split.startswith(PREFIX))
+
+    @classmethod
     def panel(cls, split: str) -> Panel:
         """A panel of embedded tasks, `real1/...` of bugs in real repositories, or `official/...`.
 
@@ -122,7 +127,7 @@ class SWE(ToolEnv):
     def _begin_in_image(self, problem: ImageProblem) -> str:
         """Open the sandbox of a record; what the agent is told."""
         self.problem = problem
-        self._sandbox = open_image(problem, self._driver, limits=self._limits)
+        self._sandbox = open_image(problem, self._driver, limits=self._limits, to_mend=True)
         problem.begin(self._sandbox)
         listed = self._sandbox.exec("ls -A", timeout_s=SPARE_S).output
         return first_text_in_image(problem, listed)

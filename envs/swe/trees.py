@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from agentgym.cache import cache_folder
 
@@ -38,7 +38,7 @@ def kept_tree(files: Mapping[str, bytes]) -> Path:
 
 
 def kept(name: str, fill: Callable[[Path], None]) -> Path:
-    """A folder in the cache, that nobody changes; filled once.
+    """A folder in the cache, that nobody changes; filled once, by one process at a time.
 
     Args:
         name: tells all that is in it.
@@ -51,11 +51,16 @@ def kept(name: str, fill: Callable[[Path], None]) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as scratch:
-        made = Path(scratch) / "tree"
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # others wait, rather than fill one each
+        if folder.is_dir():
+            return folder
+        made = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(made, ignore_errors=True)  # what a killed process left
         made.mkdir()
-        fill(made)
-        with suppress(OSError):  # another process was first, with the same files
+        try:
+            fill(made)
             made.rename(folder)
-        assert folder.is_dir(), f"{folder} cannot be made"
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
     return folder

@@ -16,7 +16,8 @@ POSSESSIVE = re.compile(r"['\u2019]s$", re.IGNORECASE)
 WEIGHTS = Path(__file__).with_name("noun_weights.json")
 """Word -> neighbour -> weight, for words that with a capital are now part of a name and now not.
 
-Learned from spaCy's tags of generated titles: `python -m tests.benchmarks.noun_weights`.
+Learned from spaCy's tags of generated titles: `python -m tests.benchmarks.noun_weights`. A word
+without weights ("c", "friendly") always counts with a capital; by the lists it never would.
 """
 REACH = (-2, -1, 1, 2)
 """Which neighbours are looked at."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from agentgym.envs.swe.host import refuse_installed, refuse_to_show
 from agentgym.envs.swe.judge import NO_REPORT, grade, patched
 from agentgym.envs.swe.keys import normalise_output
 from agentgym.envs.swe.problem import Edit, read_problem
+from agentgym.envs.swe.trees import kept
 from agentgym.errors import SandboxError, UsageError
 from agentgym.registry import sandboxes
 from agentgym.sandbox import Change, Sandbox
@@ -242,3 +245,32 @@ def test_settings_are_checked() -> None:
         SWE(score="half")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no test that a solution must make pass"):
         read_problem(replace(TALLY, secret={**TALLY.secret, "fail_to_pass": []}))
+
+
+def test_a_folder_of_the_cache_is_filled_once_while_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTGYM_CACHE", str(tmp_path))
+    left = tmp_path / "swe" / "trees" / "a.part"
+    left.mkdir(parents=True)
+    (left / "half").write_text("of a killed process", encoding="utf-8")
+    filled = []
+
+    def fill(folder: Path) -> None:
+        filled.append(folder)
+        time.sleep(0.2)  # long enough for the others to come
+        (folder / "file").write_text("whole", encoding="utf-8")
+
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(lambda _: kept("trees/a", fill), range(4)))
+    assert (len(filled), len(found)) == (1, 1)
+    assert [file.name for file in found.pop().iterdir()] == ["file"]
+    with pytest.raises(OSError, match="full"):
+        kept("trees/b", run_full)
+    assert sorted(each.name for each in left.parent.iterdir()) == ["a", "a.lock", "b.lock"]
+
+
+def run_full(folder: Path) -> None:
+    """Fill a part of a folder, and fail."""
+    (folder / "half").touch()
+    raise OSError("the disk is full")

@@ -126,7 +126,7 @@ def test_error(broken): pass
 """
 
 
-def judged(lib: str) -> dict[str, object] | None:
+def judged(lib: str, file: str = "tests/test_lib.py") -> dict[str, object] | None:
     """What pytest's runner says of a small package."""
     make("bubblewrap").close()  # skips where it does not work
     files = {
@@ -134,7 +134,7 @@ def judged(lib: str) -> dict[str, object] | None:
         "tests/test_lib.py": TESTS,
         "pytest.ini": b"[pytest]\naddopts=--x",
     }
-    suite = Suite(runner="pytest", files=("tests/test_lib.py",), roots=("src",))
+    suite = Suite(runner="pytest", files=(file,), roots=("src",))
     sandbox = partial(open_sandbox, "bubblewrap", limits=Limits())
     return run_tests(suite, files, sandbox=sandbox, timeout_s=30)
 
@@ -148,6 +148,12 @@ def test_pytests_runner_has_one_word_for_each_test() -> None:
         f"tests/test_lib.py::test_{name}": word for name, word in words.items()
     }
     assert found["changed"] == []
+
+
+def test_a_run_that_could_not_begin_has_no_report_but_one_of_a_broken_file_has() -> None:
+    assert judged("def one(): return 1\n", "tests/test_none.py") is None
+    found = judged("raise ValueError\n")
+    assert found is not None and found["tests"] == {}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from root_trees import add_packages, add_python, make_root
 from sandbox_drivers import WAIT_S, why_not
 from swe_tasks import call, play_expert
 
+from agentgym.checker import Subject, check_panels
+from agentgym.env import find_spec
 from agentgym.envs.left_out import OfficialDataWarning
 from agentgym.envs.swe.command import SWECommand
 from agentgym.envs.swe.env import SWE
@@ -33,7 +35,7 @@ from agentgym.errors import SandboxError, UsageError
 from agentgym.pool import InlinePool
 from agentgym.render import ByteTemplate, Renderer
 from agentgym.rollout import Agent, Start, play_group
-from agentgym.sandbox import Change, Limits
+from agentgym.sandbox import Change, Limits, Sandbox
 from agentgym.trainers.engines.scripted import ScriptedEngine
 from agentgym.types import EpisodeId, Outcome, Status, Task
 
@@ -75,9 +77,16 @@ CONFIGURED = "[tool:pytest]\npython_functions = check_*\n"
 REPOSITORY = {
     "sums/__init__.py": SUMS,
     "tests/test_sums.py": GIVEN_TESTS,
-    "tests/test_largest.py": LARGEST_TESTS,
+    "sums/checks.py": LARGEST_TESTS,
     "setup.cfg": CONFIGURED,
 }
+BUILT = {
+    "build/lib/sums/__init__.py": MENDED,
+    "sums/__pycache__/__init__.pyc": "",
+    ".pytest_cache/v": "",
+    "sums/build/__init__.py": "",  # no more than a name
+}
+"""What an image has beside its repository."""
 TWO = "tests/test_sums.py::check_two"
 SMITH_IMAGE = "agentgym-tests/swesmith.x86_64.acme_1776_sums.01234567"
 BENCH_IMAGE = "swebench/sweb.eval.x86_64.acme_1776_sums-1:latest"
@@ -90,6 +99,12 @@ def git(folder: Path, *words: str) -> str:
         cwd=folder, check=True, capture_output=True, text=True,
     )  # fmt: skip
     return told.stdout
+
+
+def write_texts(folder: Path, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
 
 
 def diff_of(folder: Path, **changed: str) -> str:
@@ -128,9 +143,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     add_packages(packages, PACKAGES)
     (packages / "sums.pth").write_text("/testbed\n", encoding="utf-8")
     repository = root / "testbed"
-    for path, text in REPOSITORY.items():
-        (repository / path).parent.mkdir(parents=True, exist_ok=True)
-        (repository / path).write_text(text, encoding="utf-8")
+    write_texts(repository, REPOSITORY)
     git(repository, "init", "-q")
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "all")
@@ -142,6 +155,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     git(repository, "commit", "-q", "-a", "-m", "mended")
     undo = git(repository, "diff", "HEAD", "HEAD~1")
     git(repository, "reset", "-q", "--hard", "HEAD~1")  # the reflog has what mends it
+    write_texts(repository, BUILT)
     import_root(root, BENCH_IMAGE)
     with closing(APIClient(**kwargs_from_env(), version="auto")) as api:
         api.tag(BENCH_IMAGE, *GYM_IMAGE.split(":"))
@@ -185,7 +199,7 @@ def write_records(folder: Path, *, mend: str, tests: str, bug: str, undo: str) -
         "problem_statement": "The largest value is wrong.",
         "patch": bug,
         # As in pytest's summary, where a name ends at its first white space.
-        "FAIL_TO_PASS": ["tests/test_largest.py::check_largest[1"],
+        "FAIL_TO_PASS": ["sums/checks.py::check_largest[1"],
         "PASS_TO_PASS": kept,
     }
     write_jsonl(folder / "smith.jsonl", [smith])
@@ -260,6 +274,10 @@ def test_the_agent_is_given_the_repository_without_its_history_and_hidden_tests(
         assert SMITH_IMAGE in info["sandbox"]
         told = call(env, "bash", command="ls -A . tests /tmp; git log")
         assert "\nsetup.cfg\nsums\ntests\n\n/tmp:\n\ntests:\ntest_sums.py\nfatal: not a" in told
+        told = call(env, "bash", command="find . -name '*cache*' -o -name build -o -name checks.py")
+        assert told == "exit code 0\n./sums/build"
+        changed = [each.path for each in env.box.diff(timeout_s=WAIT_S)]
+        assert changed == ["sums/__init__.py", "sums/checks.py"]
         told = call(env, "bash", command="python3 -m pytest tests; touch /testbed/x /opt/x")
         assert "1 failed, 1 passed, 1 xfailed" in told
         assert "cannot touch '/opt/x': Read-only file system" in told
@@ -314,8 +332,14 @@ CHEATS = {
     "tests and what runs before them": {
         "tests/test_sums.py": PASSES, "tests/conftest.py": ALL_PASS,
         "sitecustomize.py": "import os; os._exit(0)",
+        "sitecustomize/__init__.py": "import os; os._exit(0)",
     },
-    "a plug-in": {"easy.py": ALL_PASS, "pytest.ini": "[pytest]\naddopts = -p easy\n"},
+    "a plug-in": {
+        "easy.py": ALL_PASS, "pytest.ini": "[pytest]\naddopts = -p easy\n",
+        "pytest.toml": '[pytest]\naddopts = ["-p", "easy"]\n',
+        "easy-1.Dist-Info/entry_points.txt": "[pytest11]\neasy = easy\n",
+        "easy-1.Dist-Info/METADATA": "Name: easy\nVersion: 1\n",
+    },
     "another configuration": {
         "setup.cfg": f"{CONFIGURED}addopts = -p sums.easy\n", "sums/easy.py": ALL_PASS,
     },
@@ -357,10 +381,23 @@ def test_a_run_without_a_report_is_the_patchs_fault_where_tests_run_without_it(
 def test_what_changes_the_judge_passes_nothing_unless_the_tests_do_so_themselves(
     world: World,
 ) -> None:
-    honest = {"sums/__init__.py": MENDED}
-    assert judged(world, honest, tests=world.changing_tests).resolved
-    more = {"sums/__init__.py": f"{MENDED}import _pytest.runner as r\nr.runtestprotocol = None\n"}
-    assert judged(world, more, tests=world.changing_tests).flaw == CHANGED
+    task = world.tasks["official/bench"]
+    problem = replace(read_image_problem(task), tests=world.changing_tests)
+    opened: list[Sandbox] = []
+
+    def sandbox() -> Sandbox:
+        opened.append(open_image(problem, None, limits=Limits()))
+        return opened[-1]
+
+    def graded(text: str) -> Grade:
+        change = Change(path="sums/__init__.py", kind="file", data=text.encode())
+        return grade_in_image(problem, [change], sandbox=sandbox, timeout_s=WAIT_S)
+
+    assert graded(MENDED).resolved
+    assert len(opened) == 2  # also without the patch, which is remembered
+    more = f"{MENDED}import _pytest.runner as r\nr.show_test_item = None\n"
+    assert graded(more).flaw == CHANGED
+    assert len(opened) == 3
 
 
 def test_what_does_not_fit_is_our_fault_in_a_record_and_the_agents_in_its_changes(
@@ -368,6 +405,7 @@ def test_what_does_not_fit_is_our_fault_in_a_record_and_the_agents_in_its_change
 ) -> None:
     problem = read_image_problem(world.tasks["official/bench"])
     with open_image(problem, None, limits=Limits()) as box:
+        assert box.read("build/lib/sums/__init__.py", timeout_s=WAIT_S) == MENDED.encode()
         wrong = problem.mend.replace("values", "others")
         with pytest.raises(SandboxError, match="the tests of 'official/bench/acme__sums-1' do not"):
             replace(problem, tests=wrong).add_tests(box)
@@ -424,6 +462,29 @@ def test_files_and_their_parts_become_panels(folder: Path) -> None:
     assert len(SWE.panel("official/more")) == 1
 
 
+JUDGES = ("pytest-dev/pytest", "swesmith/pytest-dev__iniconfig.16793ead")
+
+
+def test_a_check_of_the_contract_leaves_records_out_and_says_so(folder: Path) -> None:
+    """Their images may have to be pulled, and their tests take minutes."""
+    write_jsonl(folder / "bench.jsonl", ["no record"])
+    subject = Subject(env_id=ENV_ID, spec=find_spec(ENV_ID), env_class=SWE)
+    assert check_panels(subject) == "left out: official/bench"
+    assert not any(task.split.startswith("official/") for task in subject.tasks)
+
+
+def test_a_part_of_a_data_set_that_is_not_there_is_named(folder: Path) -> None:
+    for place in (0, 2):
+        write_parquet(folder / f"lite-0000{place}-of-00003.parquet", [record()])
+    with pytest.raises(UsageError, match="of 'official/lite' there is no lite-00001-of-00003$"):
+        SWE.panel("official/lite")
+
+
+def test_plug_ins_of_pytest_are_read_as_any_other_repository() -> None:
+    task = read_record(record(repo="pytest-dev/pytest-mock"), split="official/x", seed=0)
+    assert task.public["type"] == "pytest-dev/pytest-mock"
+
+
 def test_what_is_left_out_is_said_by_file_record_and_field(folder: Path) -> None:
     without_image = record(instance_id="d")
     del without_image["test_patch"]
@@ -434,6 +495,9 @@ def test_what_is_left_out_is_said_by_file_record_and_field(folder: Path) -> None
         record(instance_id="e", PASS_TO_PASS=["test_a (admin.tests.A)"]),
         record(instance_id="f", FAIL_TO_PASS="[]"), record(instance_id=None),
         record(instance_id="g", PASS_TO_PASS={"a": 1}), record(instance_id="h", image=7),
+        record(instance_id="j", test_patch=""), record(instance_id="k", patch="sums.py: add"),
+        record(instance_id="l", test_patch="all of it"), record(instance_id="m", repo=JUDGES[0]),
+        record(instance_id="n", repo=JUDGES[1]),
     ]  # fmt: skip
     write_jsonl(folder / "bench.jsonl", rows)
     with (folder / "bench.jsonl").open("a", encoding="utf-8") as file:
@@ -443,7 +507,7 @@ def test_what_is_left_out_is_said_by_file_record_and_field(folder: Path) -> None
     assert [task.id for task in panel] == ["official/bench/acme__sums-1"]
     said = {str(warning.message).partition("left out ")[2] for warning in caught}
     assert said == {
-        "2 records: no JSON object (bench.jsonl line 2, bench.jsonl line 13)",
+        "2 records: no JSON object (bench.jsonl line 2, bench.jsonl line 18)",
         "1 records: an instance_id that was there before (bench.jsonl acme__sums-1)",
         "1 records: no text in the field repo (bench.jsonl a)",
         "1 records: no text in the field patch (bench.jsonl b)",
@@ -455,6 +519,10 @@ def test_what_is_left_out_is_said_by_file_record_and_field(folder: Path) -> None
         "1 records: no text in the field instance_id (bench.jsonl line 10)",
         "1 records: no list of tests in the field PASS_TO_PASS (bench.jsonl g)",
         "1 records: no text in the field image (bench.jsonl h)",
+        "1 records: no text in the field test_patch (bench.jsonl j)",
+        "2 records: a patch that names no file (bench.jsonl k, bench.jsonl l)",
+        "2 records: the repository is a part of pytest, by which tests are run (bench.jsonl m, "
+        "bench.jsonl n)",
     }
 
 
@@ -488,9 +556,28 @@ def test_a_changed_file_counts_unless_it_tests() -> None:
     left_out = (
         "tests/a.py", "acme/test_a.py", "acme/a_test.py", "acme/conftest.py", "data/one.txt",
         "acme/testing/other.py", "tox.ini", ".git/config", "acme/__pycache__/a.pyc", "../a.py",
-        "sitecustomize.py", ".judge/run.py",
+        "sitecustomize.py", ".judge/run.py", "easy-1.dist-info/RECORD", "src/easy.EGG-INFO/a",
+        "easy.egg-link", "acme/easy.pth", "sitecustomize/__init__.py", "usercustomize.abi3.so",
+        "pytest.toml", ".pytest.toml",
     )  # fmt: skip
     assert [path for path in (*counted, *left_out) if problem.counts(path)] == list(counted)
+
+
+@pytest.mark.parametrize("form", ["bench", "smith"])
+def test_the_files_of_required_tests_do_not_count_unless_the_records_patch_changes_them(
+    form: str,
+) -> None:
+    """A test may be a doctest of what has to be mended."""
+    tests = ["acme/checks.py::check_a", "acme/mended.py::acme.mended", "docs/a.rst::a.rst"]
+    row = record(
+        patch=record()["patch"].replace("sums/__init__.py", "acme/mended.py"),
+        FAIL_TO_PASS=tests[:2], PASS_TO_PASS=tests[2:], image="one:1",
+    )  # fmt: skip
+    if form == "smith":
+        del row["test_patch"]
+    problem = read_image_problem(read_record(row, split="official/x", seed=0))
+    files = ("acme/mended.py", "acme/checks.py", "docs/a.rst", "docs/b.rst")
+    assert [problem.counts(path) for path in files] == [True, False, False, True]
 
 
 def test_tests_are_known_by_the_names_that_records_have_for_them() -> None:

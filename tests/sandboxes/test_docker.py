@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,9 +43,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_an_image_is_made_of_a_root_file_system_and_its_work_is_copied_out(
     image: str, tmp_path: Path
 ) -> None:
+    from docker import APIClient
+    from docker.utils import kwargs_from_env
+
     from agentgym.sandboxes.images import copy_out
 
-    copy_out(image, "/testbed", tmp_path)
+    with closing(APIClient(**kwargs_from_env(), version="auto")) as api:
+        began = int(time.time())
+        copy_out(image, "/testbed", tmp_path)
+        told = api.events(since=began, until=int(time.time()) + 1, decode=True)
+        made = {each["Actor"]["Attributes"]["name"] for each in told if each["Action"] == "create"}
+    # Such a name is that of its owner's folder: what a killed process leaves can be pruned.
+    (name,) = made
+    assert re.fullmatch("agentgym-[0-9a-f]{16}", name) and not (owners.root() / name).exists()
     with make("docker", image=image, workspace="/testbed", source=tmp_path) as sandbox:
         assert image in sandbox.isolation
         result = sandbox.exec("cat given; pwd; id -u; echo x > new; ls /", timeout_s=WAIT_S)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import os
 import re
 import shlex
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
+from shutil import copytree
 from typing import Any
 
 from agentgym.envs.swe.host import RUN
+from agentgym.envs.swe.official.patches import changed_files
 from agentgym.envs.swe.official.records import FAIL, PASS
 from agentgym.envs.swe.problem import Suite
 from agentgym.envs.swe.trees import kept
@@ -23,15 +27,23 @@ from agentgym.types import Task
 CONDA = "/opt/miniconda3/envs/testbed"
 """Where the published images have the Python that runs the tests."""
 PATCH_FILE = "/tmp/agentgym.patch"
-CHANGED_FILE = re.compile(r"^diff --git a/.* b/(.*)$", re.MULTILINE)
 TEST_FOLDERS = {"test", "testing", "tests"}
 TEST_FILE = re.compile(r"(test_.*|.*_test|tests?|conftest)\.py$")
 NEVER_COUNT = {
-    "__pycache__", ".git", ".judge", "pytest.ini", ".pytest.ini", "pyproject.toml", "setup.cfg",
-    "tox.ini", "sitecustomize.py", "usercustomize.py",
+    "__pycache__", ".git", ".judge", "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini",
+    "pyproject.toml", "setup.cfg", "tox.ini",
 }  # fmt: skip
-"""What says how tests are run, or runs before them."""
+"""What says how tests are run."""
+STARTS = {"sitecustomize", "usercustomize"}
+"""The modules that Python imports before all others."""
+PACKAGING = (".dist-info", ".egg-info", ".egg-link", ".pth")
+"""The endings of what names plug-ins of pytest, or where Python finds packages."""
+BUILT = {"__pycache__", ".pytest_cache", "build"}
+"""The folders with what was made of the repository, or a copy of it."""
 END = "END_OF_PATCH"
+PACKED_PATCH = "/tmp/agentgym.patch.base64"
+PIECE_CHARS = 2**16
+"""Of a patch in one command: Linux takes twice that for a word."""
 PULL_S = 3600.0
 START_S = 120.0
 """To start a container, and to put a repository of some hundred megabytes into it."""
@@ -66,12 +78,12 @@ class ImageProblem:
         return Suite(runner="pytest", files=tuple(files), roots=())
 
     @cached_property
-    def _mended_files(self) -> set[str]:
-        return {*CHANGED_FILE.findall(self.mend)}
+    def _mended_files(self) -> frozenset[str]:
+        return changed_files(self.mend)
 
     @cached_property
-    def _test_files(self) -> set[str]:
-        return {*CHANGED_FILE.findall(self.tests)}
+    def _test_files(self) -> frozenset[str]:
+        return changed_files(self.tests)
 
     def counts(self, path: str) -> bool:
         """Whether a change of that file is part of a solution; tests and their set-up are not.
@@ -80,10 +92,11 @@ class ImageProblem:
         """
         if self.has_bug and path in self._mended_files:
             return True
-        parts = {*PurePosixPath(path).parts}
-        if path in self._test_files or parts & {*NEVER_COUNT, ".."} or path.endswith(".pyc"):
+        if path in self._test_files or path.endswith(".pyc") or never_counts(path):
             return False
-        return path in self._mended_files or not is_test(path)
+        # A required test may have any name, and be a doctest of what has to be mended.
+        tests = path in self.suite.files or is_test(path)
+        return path in self._mended_files or not tests
 
     def begin(self, box: Sandbox) -> None:
         """Make of a fresh sandbox what the agent is given.
@@ -98,7 +111,7 @@ class ImageProblem:
         if wrong is not None and apply_patch(box, self.mend, "--reverse", "--check") is not None:
             raise SandboxError(f"the patch of '{self.name}' does not fit its image: {wrong}")
         failing = {name.partition("::")[0] for name in self.fail_to_pass}
-        hidden = [path for path in sorted(failing) if is_test(path) and not self.counts(path)]
+        hidden = [path for path in sorted(failing) if not self.counts(path)]
         box.exec(f"rm -f -- {shlex.join(hidden)}", timeout_s=APPLY_S)
 
     def add_tests(self, box: Sandbox) -> None:
@@ -116,11 +129,31 @@ class ImageProblem:
         options = ["--reverse"] if self.has_bug else []
         if apply_patch(box, self.mend, "--check", *options) is not None:
             return Call(name="submit", arguments={})
-        lines = [
-            f"{shlex.join(['git', 'apply', *options])} - <<'{END}'",
-            self.mend.removesuffix("\n"),
-        ]
-        return Call(name="bash", arguments={"command": "\n".join([*lines, END])})
+        words = shlex.join(["git", "apply", *options])
+        if len(self.mend.encode()) > PIECE_CHARS or "```" in self.mend or END in self.mend:
+            command = self._packed_command(box, words)
+        else:
+            command = "\n".join([f"{words} - <<'{END}'", self.mend.removesuffix("\n"), END])
+        return Call(name="bash", arguments={"command": command})
+
+    def _packed_command(self, box: Sandbox, words: str) -> str:
+        """Write the next piece of a patch that no command can hold as it is, or apply it."""
+        data = self.mend.removesuffix("\n") + "\n"
+        packed = base64.b64encode(data.encode()).decode()
+        told = box.exec(f"cat {PACKED_PATCH} 2> /dev/null | wc -c", timeout_s=APPLY_S).output
+        if piece := packed[int(told) :][:PIECE_CHARS]:
+            return f"printf %s {piece} >> {PACKED_PATCH}"
+        return f"base64 --decode {PACKED_PATCH} | {words} -; rm {PACKED_PATCH}"
+
+
+def never_counts(path: str) -> bool:
+    """Whether a file says how tests are run, or may run before them."""
+    parts = PurePosixPath(path).parts
+    return (
+        not {*parts}.isdisjoint({*NEVER_COUNT, ".."})
+        or not {part.partition(".")[0] for part in parts}.isdisjoint(STARTS)
+        or any(part.lower().endswith(PACKAGING) for part in parts)  # as importlib.metadata looks
+    )
 
 
 def is_test(path: str) -> bool:
@@ -148,11 +181,17 @@ def read_image_problem(task: Task) -> ImageProblem:
     )
 
 
-def open_image(problem: ImageProblem, driver: str | None, *, limits: Limits) -> Sandbox:
+def open_image(
+    problem: ImageProblem, driver: str | None, *, limits: Limits, to_mend: bool = False
+) -> Sandbox:
     """A sandbox of a record's image, with its repository as it is there, but without its history.
 
     The history may hold the solution: of SWE-smith's images the last commit is mended, and of
     older ones of SWE-bench later commits can be found.
+
+    Args:
+        to_mend: also without what was built of a repository whose image lacks the bug: that has
+            the solution, too.
 
     Raises:
         UsageError: the driver is another one than Docker, or its package is not installed.
@@ -166,9 +205,12 @@ def open_image(problem: ImageProblem, driver: str | None, *, limits: Limits) -> 
     def fill(folder: Path) -> None:
         docker.copy_out(problem.image, problem.workspace, folder, without=[".git"])
 
-    found = hashlib.sha256(f"{image.digest}\n{problem.workspace}".encode()).hexdigest()
+    found = hashlib.sha256(f"{image.digest}\n{problem.workspace}".encode()).hexdigest()[:32]
+    source = kept(f"images/{found}", fill)
+    if to_mend and problem.has_bug:
+        source = kept(f"images/{found}-unbuilt", partial(link_unbuilt, source))
     made: Sandbox = docker(
-        source=kept(f"images/{found[:32]}", fill),
+        source=source,
         image=problem.image,
         workspace=problem.workspace,
         limits=limits,
@@ -183,6 +225,16 @@ def open_image(problem: ImageProblem, driver: str | None, *, limits: Limits) -> 
         timeout_s=START_S,
     )
     return made
+
+
+def link_unbuilt(source: Path, folder: Path) -> None:
+    """Give the files of a folder to an empty one, too, but none that was built of others."""
+
+    def built(where: str, names: list[str]) -> set[str]:
+        folders = {name for name in {*names} & BUILT if (Path(where) / name).is_dir()}
+        return {name for name in folders if not (Path(where) / name / "__init__.py").is_file()}
+
+    copytree(source, folder, symlinks=True, ignore=built, copy_function=os.link, dirs_exist_ok=True)
 
 
 def apply_patch(box: Sandbox, patch: str, *options: str) -> str | None:

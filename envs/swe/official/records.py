@@ -12,15 +12,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agentgym.envs.left_out import LeftOut
+from agentgym.envs.left_out import NUM_NAMED, LeftOut
+from agentgym.envs.swe.official.patches import changed_files
 from agentgym.errors import UsageError, unknown
 from agentgym.panel import Panel
-from agentgym.types import Json, Task
+from agentgym.types import Task
 
 VARIABLE = "AGENTGYM_SWE_DATA"
 PREFIX = "official/"
@@ -29,6 +30,10 @@ PART = re.compile(r"-\d{5}-of-\d{5}$")
 """How the parts of a data set are numbered."""
 PYTEST_ID = re.compile(r"[^\s:/-][^\s:]*::\S")
 """How the name of a test begins that pytest runs; Django's and SymPy's own runners have others."""
+JUDGE = re.compile(r"(?:.*/)?pytest-dev(?:/|__)(?:pytest|pluggy|iniconfig)(?:\.[^./]*)?", re.I)
+"""The repositories that pytest is made of, also as SWE-smith names them."""
+BENCH_FIELDS = ("environment_setup_commit", "hints_text", "version")
+"""What only records of SWE-bench's form have."""
 IMAGE_FIELDS = ("image_name", "image", "docker_image")
 WORKSPACE = "/testbed"
 SWE_GYM = {
@@ -69,7 +74,7 @@ def official_panel(split: str, env: str) -> Panel:
     """The records of a split.
 
     Raises:
-        UsageError: there is no such split, or a file cannot be read.
+        UsageError: there is no such split, a part of it is missing, or a file cannot be read.
     """
     folder = data_folder()
     if folder is None:
@@ -77,7 +82,20 @@ def official_panel(split: str, env: str) -> Panel:
     files = data_files(folder)
     if split not in files:
         raise unknown("SWE split", split, files)
+    if missing := missing_parts(files[split]):
+        named = ", ".join(missing[:NUM_NAMED]) + (", ..." if len(missing) > NUM_NAMED else "")
+        raise UsageError(f"of the parts of '{split}' there is no {named}")
     return _load(split, env, tuple((file, file.stat().st_mtime_ns) for file in files[split]))
+
+
+def missing_parts(files: Sequence[Path]) -> list[str]:
+    """The parts of a data set, by their names without an ending, that others say there are."""
+    there, wanted = {file.stem for file in files}, set[str]()
+    for name in there:
+        if PART.search(name):
+            start, total = name[: -len("00000-of-00000")], name[-5:]
+            wanted |= {f"{start}{number:05d}-of-{total}" for number in range(int(total))}
+    return sorted(wanted - there)
 
 
 @cache
@@ -141,6 +159,8 @@ def read_record(row: Any, *, split: str, seed: int) -> Task:
         raise RecordError("no JSON object")
     fields = ("instance_id", "repo", "problem_statement", "patch")
     instance_id, repo, statement, patch = (_text(row, name) for name in fields)
+    if JUDGE.fullmatch(repo):
+        raise RecordError("the repository is a part of pytest, by which tests are run")
     failing, passing = _tests(row, "FAIL_TO_PASS"), _tests(row, "PASS_TO_PASS")
     if not failing:
         raise RecordError("no test in the field FAIL_TO_PASS")
@@ -148,9 +168,13 @@ def read_record(row: Any, *, split: str, seed: int) -> Task:
         raise RecordError("tests that are not pytest's, which are not supported")
     test_patch = row.get("test_patch")
     if test_patch:
-        patches: dict[str, Json] = {"mend": patch, "tests": _text(row, "test_patch")}
+        patches = {"mend": patch, "tests": _text(row, "test_patch")}
+    elif "test_patch" in row and any(row.get(name) for name in BENCH_FIELDS):
+        raise RecordError("no text in the field test_patch")
     else:
         patches = {"bug": patch}
+    if not all(map(changed_files, patches.values())):
+        raise RecordError("a patch that names no file")
     return Task(
         id=f"{split}/{instance_id}",
         split=split,
