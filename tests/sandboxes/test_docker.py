@@ -52,7 +52,8 @@ def test_an_image_is_made_of_a_root_file_system_and_its_work_is_copied_out(
         began = int(time.time())
         copy_out(image, "/testbed", tmp_path)
         told = api.events(since=began, until=int(time.time()) + 1, decode=True)
-        made = {each["Actor"]["Attributes"]["name"] for each in told if each["Action"] == "create"}
+        created = [each["Actor"]["Attributes"] for each in told if each["Action"] == "create"]
+        made = {each["name"] for each in created if each["image"] == image}
     # Such a name is that of its owner's folder: what a killed process leaves can be pruned.
     (name,) = made
     assert re.fullmatch("agentgym-[0-9a-f]{16}", name) and not (owners.root() / name).exists()
