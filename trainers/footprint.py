@@ -20,7 +20,7 @@ from agentgym.trainers.config import LoraConfig
 from agentgym.trainers.engines.packed import Packed, Piece
 from agentgym.trainers.engines.slots import Slots
 from agentgym.trainers.live_bytes import LiveBytes
-from agentgym.trainers.recompute import recompute_layers
+from agentgym.trainers.recompute import recompute_layers, recompute_products
 from agentgym.trainers.scorer import Scorer
 
 FEW = 4
@@ -170,6 +170,8 @@ class Footprint:
             model = self._model(dtype)
             if recompute:
                 recompute_layers(model)
+            else:
+                recompute_products(model)
             trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
             gradients = [torch.zeros_like(parameter) for parameter in trained]
             for parameter, gradient in zip(trained, gradients, strict=True):

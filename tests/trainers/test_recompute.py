@@ -10,14 +10,16 @@ import torch
 from small_runs import small_recipe
 from tiny_models import tiny_policy
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 from agentgym.engine import Request
 from agentgym.errors import UsageError
 from agentgym.trainers.build import load_policy, recomputes
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.recompute import recompute_layers
+from agentgym.trainers.recompute import recompute_layers, recompute_products
 from agentgym.types import EpisodeId
 
 
@@ -59,6 +61,49 @@ def test_gradients_are_the_same_and_less_is_kept(architecture: str, dtype: torch
     assert policy.takes_trees
 
 
+@pytest.mark.parametrize("architecture", ["qwen2", "qwen3", "llama", "gemma3"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_without_products_all_numbers_are_the_same(architecture: str, dtype: torch.dtype) -> None:
+    plain = tiny_policy(architecture=architecture)
+    policy = Policy(plain.model, plain.tokenizer, dtype=dtype)
+    values, expected, size = gradients(policy)
+    recompute_products(policy.model)
+    again, found, less = gradients(policy)
+    assert torch.equal(again, values)
+    assert all(map(torch.equal, found, expected))
+    # Two of four arrays as wide as an MLP; weights in bfloat16 are kept, too.
+    assert less < 0.95 * size
+
+
+def test_no_product_of_matrices_is_computed_again() -> None:
+    policy = tiny_policy(architecture="llama")
+    operations(policy)  # the first pass also finds out whether the model takes trees
+    before = operations(policy)
+    recompute_products(policy.model)
+    assert operations(policy) == before
+    recompute_layers(policy.model)
+    assert operations(policy) > before
+
+
+def operations(policy: Policy) -> int:
+    """Multiplications and additions of the matrices in a forward and backward pass."""
+    with FlopCounterMode(display=False) as found:
+        policy.logprobs(*sequences()).sum().backward()
+    return found.get_total_flops()
+
+
+def test_an_mlp_that_computes_something_else_is_left_alone() -> None:
+    class Louder(LlamaMLP):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.down_proj(2 * self.act_fn(self.gate_proj(x)) * self.up_proj(x))
+
+    model = tiny_policy(architecture="llama").model
+    for layer in model.base_model.layers:
+        layer.mlp.__class__ = Louder
+    recompute_products(model)
+    assert not any("forward" in vars(layer.mlp) for layer in model.base_model.layers)
+
+
 def test_playing_is_as_before() -> None:
     policy = tiny_policy()
     request = Request(
@@ -70,6 +115,7 @@ def test_playing_is_as_before() -> None:
         max_tokens=20,
     )
     before = asyncio.run(LocalEngine(policy).generate(request))
+    recompute_products(policy.model)
     recompute_layers(policy.model)
     assert asyncio.run(LocalEngine(policy).generate(request)) == before
 
