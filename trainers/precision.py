@@ -3,6 +3,9 @@
 A step of 1e-6 is below what a bfloat16 weight of usual size can hold, so weights and optimizer
 state are float32, and autocast rounds a linear layer's weight when the layer reads it. Where no
 gradient flows the rounded weights are kept instead: half the bytes, the same numbers.
+
+Models are published in bfloat16: all their weights lie in the middle of what rounds to them, so
+that what a layer reads would stay as it is until many steps in one direction add up. See `dither`.
 """
 
 from __future__ import annotations
@@ -55,6 +58,40 @@ def refresh(twin: PreTrainedModel, model: PreTrainedModel) -> None:
     if twin is not model:
         for mine, changed in zip(linears(twin), linears(model), strict=True):
             mine.weight.copy_(changed.weight)
+
+
+@torch.no_grad()
+def dither(model: PreTrainedModel, dtype: torch.dtype, *, seed: int) -> None:
+    """Move the weights anywhere within what rounds to them: all numbers stay, but steps count.
+
+    A weight that a small step takes over the next rounding boundary moves by a whole spacing, and
+    with evenly spread weights as many do as the step's share of a spacing: what is read moves as
+    far as the weights do, on average. Of weights published in bfloat16 nearly none would.
+
+    Args:
+        dtype: of the arithmetic; nothing is done in float32.
+        seed: one seed gives one model, in every process.
+    """
+    if dtype != torch.bfloat16:
+        return
+    generators: dict[torch.device, torch.Generator] = {}
+    for linear in linears(model):
+        weight = linear.weight
+        if weight.device not in generators:
+            generators[weight.device] = torch.Generator(weight.device).manual_seed(seed)
+        # A bfloat16 is a float32's upper half, so the lower half, up to 2**15 away from 0 either
+        # way, is what rounding drops; a float is its neighbour's bits plus one. 0 has no exponent
+        # to lend, and a weight that lies elsewhere was trained.
+        below = torch.randint(
+            -(2**15) + 1,
+            2**15,
+            weight.shape,
+            generator=generators[weight.device],
+            dtype=torch.int32,
+            device=weight.device,
+        )
+        published = (weight != 0) & (weight == weight.to(dtype))
+        weight.view(torch.int32).add_(below.where(published, 0))
 
 
 def linears(model: PreTrainedModel) -> list[nn.Linear]:

@@ -20,7 +20,7 @@ from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
 from agentgym.meter import Meter
 from agentgym.panel import Panel
-from agentgym.trainers import checkpoint, config, lost, plan, report, run_folder
+from agentgym.trainers import checkpoint, config, lost, plan, precision, report, run_folder
 from agentgym.trainers.build import (
     Panels,
     check_recipe,
@@ -230,6 +230,8 @@ def _policy(
             build_model(recipe, panels.train, folder / "model")
         world.wait()
     policy = load_policy(recipe, path)
+    if recipe.lora is None:
+        precision.dither(policy.model, policy.dtype, seed=recipe.seed)
     if recipe.warm_start is not None:
         began = time.monotonic()
         record = imitate(world, recipe, panels, policy=policy, stop=stop)

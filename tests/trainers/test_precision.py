@@ -13,6 +13,7 @@ from tiny_models import alfworld_episodes, tiny_policy
 from torch import Tensor
 
 from agentgym.engine import Generation, Request
+from agentgym.trainers import precision
 from agentgym.trainers.build import load_policy, make_optimizer
 from agentgym.trainers.config import FidelityConfig, Recipe, merge, validate
 from agentgym.trainers.engines.local import LocalEngine
@@ -70,6 +71,66 @@ def test_weights_in_bfloat16_would_hardly_move(corridor_model: Path) -> None:
         parameter.data = parameter.data.to(torch.bfloat16)
     found = moved(policy, torch.optim.AdamW(policy.model.parameters(), lr=LR)).norm()
     assert found < 0.5 * expected
+
+
+def as_published(folder: Path, dtype: torch.dtype) -> Policy:
+    """A model whose linear layers' weights are bfloat16's, to compute in this dtype."""
+    policy = Policy.load(folder, device="cpu", dtype=dtype)
+    for linear in precision.linears(policy.model):
+        linear.weight.data = linear.weight.data.bfloat16().float()
+    return policy
+
+
+def what_is_read(policy: Policy) -> Tensor:
+    """The linear layers' weights in bfloat16, all in one row."""
+    weights = [linear.weight.detach().bfloat16() for linear in precision.linears(policy.model)]
+    return torch.cat([weight.flatten().double() for weight in weights])
+
+
+@pytest.mark.parametrize(("dithered", "low", "high"), [(True, 0.95, 1.05), (False, 0, 0.5)])
+def test_fifty_steps_move_what_is_read_of_a_published_model(
+    corridor_model: Path, dithered: bool, low: float, high: float
+) -> None:
+    exact = as_published(corridor_model, torch.float32)
+    before = [linear.weight.detach().clone() for linear in precision.linears(exact.model)]
+    moved(exact, torch.optim.AdamW(exact.model.parameters(), lr=LR, weight_decay=0.0))
+    after = [linear.weight.detach() for linear in precision.linears(exact.model)]
+    expected = torch.cat([(a - b).flatten().double() for a, b in zip(after, before, strict=True)])
+    policy = as_published(corridor_model, torch.bfloat16)
+    if dithered:
+        precision.dither(policy.model, torch.bfloat16, seed=0)
+    start = what_is_read(policy)
+    moved(policy, torch.optim.AdamW(policy.model.parameters(), lr=LR, weight_decay=0.0))
+    # How far it went in float32's direction; what rounding adds has none.
+    along = (what_is_read(policy) - start) @ expected / expected.norm() ** 2
+    assert low < float(along) < high
+
+
+def test_dithering_changes_no_number(corridor_model: Path) -> None:
+    policy, ids = as_published(corridor_model, torch.bfloat16), texts(count=8)
+    first = next(iter(precision.linears(policy.model))).weight.data[0]
+    first[:6] = torch.tensor([0.0, -0.0, 1.0, -1.0, 2.0**-20, -(2.0**-20)])
+    with torch.no_grad():
+        expected, read = policy.logprobs(*ids), what_is_read(policy)
+        weights = [p.detach().clone() for p in policy.model.parameters()]
+        precision.dither(policy.model, torch.bfloat16, seed=0)
+        assert torch.equal(what_is_read(policy), read)
+        assert torch.equal(policy.logprobs(*ids), expected)
+        spread = [p.detach().clone() for p in policy.model.parameters()]
+        assert not all(map(torch.equal, spread, weights))
+        # Not twice: these weights count as trained, save the few that nothing was added to.
+        precision.dither(policy.model, torch.bfloat16, seed=1)
+        same = [
+            (p == q).double().mean() for p, q in zip(policy.model.parameters(), spread, strict=True)
+        ]
+        assert min(same) > 0.99
+
+
+def test_float32_is_left_as_it_is(corridor_model: Path) -> None:
+    policy = as_published(corridor_model, torch.float32)
+    weights = [p.detach().clone() for p in policy.model.parameters()]
+    precision.dither(policy.model, policy.dtype, seed=0)
+    assert all(map(torch.equal, policy.model.parameters(), weights))
 
 
 @pytest.mark.parametrize("architecture", ["qwen2", "qwen3", "llama"])
