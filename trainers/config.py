@@ -157,7 +157,7 @@ class TrainConfig(Section):
     """Where `sampler` changes the distribution, a token's loss is multiplied by how much likelier
     the model had made it than the sampler did, up to this (truncated importance sampling)."""
     recompute: bool | Literal["auto"] = "auto"
-    """Compute activations again in the backward pass; `auto` does above 500 M parameters."""
+    """Compute the layers again in the backward pass; `auto` does above 500 M parameters."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; the last step always saves one."""
 
