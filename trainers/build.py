@@ -25,7 +25,7 @@ from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.recompute import recompute_layers, recompute_products
+from agentgym.trainers.recompute import recompute
 from agentgym.trainers.rewards import ChecksTasks, Reward
 from agentgym.trainers.rewards.combine import check_channels
 from agentgym.worker import Deadlines
@@ -196,10 +196,8 @@ def load_policy(recipe: Recipe, path: str, *, frozen: bool = False) -> Policy:
         lora.restore(policy.model, adapter)
     if frozen:
         policy.freeze()
-    elif recomputes(recipe, policy.model.num_parameters()):
-        recompute_layers(policy.model)
     else:
-        recompute_products(policy.model)
+        recompute(policy.model, layers=recomputes(recipe, policy.model.num_parameters()))
     return policy
 
 

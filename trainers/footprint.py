@@ -20,7 +20,7 @@ from agentgym.trainers.config import LoraConfig
 from agentgym.trainers.engines.packed import Packed, Piece
 from agentgym.trainers.engines.slots import Slots
 from agentgym.trainers.live_bytes import LiveBytes
-from agentgym.trainers.recompute import recompute_layers, recompute_products
+from agentgym.trainers.recompute import recompute
 from agentgym.trainers.scorer import Scorer
 
 FEW = 4
@@ -158,7 +158,7 @@ class Footprint:
         return body, max(0, with_logits - body)
 
     def _pass_to_train(
-        self, dtype: torch.dtype, recompute: bool, rows: int, length: int
+        self, dtype: torch.dtype, layers: bool, rows: int, length: int
     ) -> tuple[int, int, int]:
         """The most that lives before there are logits, while there are, and after."""
         ids = tuple((row,) * length for row in range(rows))
@@ -168,10 +168,7 @@ class Footprint:
         )
         with FakeTensorMode():
             model = self._model(dtype)
-            if recompute:
-                recompute_layers(model)
-            else:
-                recompute_products(model)
+            recompute(model, layers=layers)
             trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
             gradients = [torch.zeros_like(parameter) for parameter in trained]
             for parameter, gradient in zip(trained, gradients, strict=True):

@@ -15,14 +15,20 @@ from transformers.models.llama.modeling_llama import LlamaMLP
 from agentgym.errors import UsageError
 
 
-def recompute_layers(model: PreTrainedModel) -> None:
-    """Keep only what goes into each layer, from now on; gradients stay the same.
+def recompute(model: PreTrainedModel, *, layers: bool) -> None:
+    """Keep fewer activations from now on; gradients stay the same.
 
-    Transformers' own switch works in training mode alone, which would bring dropout back.
+    Args:
+        layers: keep only what goes into each layer; else all but what a gated MLP multiplies.
 
     Raises:
         UsageError: transformers does not mark this architecture's layers.
     """
+    (_recompute_layers if layers else _recompute_products)(model)
+
+
+def _recompute_layers(model: PreTrainedModel) -> None:
+    # Transformers' own switch works in training mode alone, which would bring dropout back.
     layers = [
         module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)
     ]
@@ -42,12 +48,11 @@ def _forward(forward: Any, *args: Any, **kwargs: Any) -> Any:
     return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
 
 
-def recompute_products(model: PreTrainedModel) -> None:
-    """Do not keep what gated MLPs multiply, from now on; all numbers stay the same.
+def _recompute_products(model: PreTrainedModel) -> None:
+    """Two operations element by element, and nearly a quarter of a layer's activations.
 
-    That is a quarter of a layer's activations, for two operations element by element. A module
-    counts whose forward is Llama's to the instruction, as many architectures' is; others are left
-    as they are.
+    A module counts whose forward is Llama's to the instruction, as many architectures' is; others
+    are left as they are.
     """
     gated = LlamaMLP.forward.__code__
     for module in model.modules():

@@ -36,7 +36,7 @@ from agentgym.trainers.live_bytes import LiveBytes
 from agentgym.trainers.loss import PpoLoss
 from agentgym.trainers.pack import TrainSequence
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.recompute import recompute_layers
+from agentgym.trainers.recompute import recompute
 from agentgym.trainers.sequences import Sequences
 from agentgym.trainers.update import Updater, accumulate
 from agentgym.trainers.world import World
@@ -248,8 +248,7 @@ def _train(size: Size, *, adapted: bool) -> Iterator[Row]:
     policy = _policy(size, torch.bfloat16)
     if adapted:
         add_adapter(recipe, policy)
-    if recomputes(recipe, footprint.num_parameters):
-        recompute_layers(policy.model)
+    recompute(policy.model, layers=recomputes(recipe, footprint.num_parameters))
     assert policy.takes_trees
     sequences = _sequences(size.num_episodes, size.context, shared=size.context // 2)
     what = "LoRA" if adapted else "all weights"

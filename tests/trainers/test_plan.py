@@ -35,7 +35,7 @@ from agentgym.trainers.loss import PpoLoss
 from agentgym.trainers.pack import TrainSequence
 from agentgym.trainers.plan import Plan, advise, architecture, settle
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.recompute import recompute_layers
+from agentgym.trainers.recompute import recompute
 from agentgym.trainers.sequences import Sequences
 from agentgym.trainers.show_plan import read_size
 from agentgym.trainers.update import Updater, accumulate
@@ -129,8 +129,7 @@ def test_an_update_takes_the_memory_that_was_planned(shared: int, changes: dict[
     plan = Plan(recipe, Footprint(policy.model.config, recipe.lora), num_evaluated=4)
     if recipe.lora is not None:
         add_adapter(recipe, policy)
-    if recipe.train.recompute is True:
-        recompute_layers(policy.model)
+    recompute(policy.model, layers=recipe.train.recompute is True)
     sequences = full(count=16, length=CONTEXT, shared=shared)
     found = measured_update(policy, recipe, sequences)
     assert plan.memory.update == pytest.approx(found, rel=0.1)
@@ -140,9 +139,9 @@ def test_each_more_of_many_layers_alike_adds_the_same() -> None:
     config = copy.deepcopy(tiny_policy(context=CONTEXT).model.config)
     config.num_hidden_layers, config.layer_types = 7, 7 * config.layer_types[:1]
     footprint, dtype = Footprint(config), torch.bfloat16
-    for recompute in (False, True):
-        before, with_logits, after = footprint._pass_to_train(dtype, recompute, 1, 64)
-        found = footprint.train(dtype, recompute=recompute, rows=1, length=64)
+    for layers in (False, True):
+        before, with_logits, after = footprint._pass_to_train(dtype, layers, 1, 64)
+        found = footprint.train(dtype, recompute=layers, rows=1, length=64)
         assert found == (max(before, after), max(0, with_logits - max(before, after)))
     assert footprint.read(dtype, rows=4, length=64) == footprint._pass_to_read(dtype, 4, 64)
 

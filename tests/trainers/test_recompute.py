@@ -20,7 +20,7 @@ from agentgym.errors import UsageError
 from agentgym.trainers.build import load_policy, recomputes
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.policy import Policy
-from agentgym.trainers.recompute import recompute_layers, recompute_products
+from agentgym.trainers.recompute import recompute
 from agentgym.types import EpisodeId
 
 
@@ -53,7 +53,7 @@ def test_gradients_are_the_same_and_less_is_kept(architecture: str, dtype: torch
     plain = tiny_policy(architecture=architecture)
     policy = Policy(plain.model, plain.tokenizer, dtype=dtype)
     values, expected, size = gradients(policy)
-    recompute_layers(policy.model)
+    recompute(policy.model, layers=True)
     again, found, less = gradients(policy)
     assert torch.equal(again, values)
     for one, other in zip(found, expected, strict=True):
@@ -68,7 +68,7 @@ def test_without_products_all_numbers_are_the_same(architecture: str, dtype: tor
     plain = tiny_policy(architecture=architecture)
     policy = Policy(plain.model, plain.tokenizer, dtype=dtype)
     values, expected, size = gradients(policy)
-    recompute_products(policy.model)
+    recompute(policy.model, layers=False)
     again, found, less = gradients(policy)
     assert torch.equal(again, values)
     assert all(map(torch.equal, found, expected))
@@ -80,9 +80,9 @@ def test_no_product_of_matrices_is_computed_again() -> None:
     policy = tiny_policy(architecture="llama")
     operations(policy)  # the first pass also finds out whether the model takes trees
     before = operations(policy)
-    recompute_products(policy.model)
+    recompute(policy.model, layers=False)
     assert operations(policy) == before
-    recompute_layers(policy.model)
+    recompute(policy.model, layers=True)
     assert operations(policy) > before
 
 
@@ -102,7 +102,7 @@ def test_an_mlp_that_computes_something_else_is_left_alone() -> None:
     gated = [module for module in model.modules() if isinstance(module, LlamaMLP)]
     for mlp in gated[1:]:
         mlp.__class__ = Louder
-    recompute_products(model)
+    recompute(model, layers=False)
     assert ["forward" in vars(mlp) for mlp in gated] == [True, False]
 
 
@@ -117,8 +117,8 @@ def test_playing_is_as_before() -> None:
         max_tokens=20,
     )
     before = asyncio.run(LocalEngine(policy).generate(request))
-    recompute_products(policy.model)
-    recompute_layers(policy.model)
+    recompute(policy.model, layers=False)
+    recompute(policy.model, layers=True)
     assert asyncio.run(LocalEngine(policy).generate(request)) == before
 
 
@@ -149,4 +149,4 @@ def test_a_model_without_marked_layers_is_refused() -> None:
             super().__init__(tiny_policy().model.config)
 
     with pytest.raises(UsageError, match="Plain has no layers that transformers marks"):
-        recompute_layers(Plain())
+        recompute(Plain(), layers=True)
