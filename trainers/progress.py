@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 LINES = 10
-"""Plain lines per phase when the output is no terminal."""
+"""Plain lines per phase when the output is no terminal; more where they would be far apart."""
+SILENCE = 60.0
+"""Seconds without a plain line, after which the next unit gets one."""
 
 Advance = Callable[[int, str], None]
 
@@ -32,7 +34,7 @@ def phase(title: str, *, total: int, shown: bool, first: int = 0) -> Iterator[Ad
     elif Console().is_terminal:
         yield from _bar(title, total, Clock(total, first=first))
     else:
-        yield from _lines(title, total, Clock(total, first=first))
+        yield from plain_lines(title, total, Clock(total, first=first))
 
 
 class Clock:
@@ -100,13 +102,17 @@ def _bar(title: str, total: int, clock: Clock) -> Iterator[Advance]:
         )
 
 
-def _lines(title: str, total: int, clock: Clock) -> Iterator[Advance]:
+def plain_lines(title: str, total: int, clock: Clock) -> Iterator[Advance]:
+    """What `phase` does where the output is no terminal."""
     every = max(1, total // LINES)
+    said = 0.0
 
     def advance(done: int, remark: str) -> None:
-        eta = clock.eta(done)
-        if done % every == 0 or done == total:
-            parts = (f"{title} {done}/{total}", f"{clock.seconds:.0f} s", eta, remark)
+        nonlocal said
+        eta, seconds = clock.eta(done), clock.seconds
+        if done % every == 0 or done == total or seconds - said >= SILENCE:
+            said = seconds
+            parts = (f"{title} {done}/{total}", f"{seconds:.0f} s", eta, remark)
             say("  ".join(part for part in parts if part))
 
     yield advance

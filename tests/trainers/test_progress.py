@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from agentgym.trainers.progress import Clock, phase
+from agentgym.trainers.progress import Clock, phase, plain_lines
 
 
 def test_the_time_left_is_that_of_the_units_after_the_first_call() -> None:
@@ -27,6 +27,15 @@ def test_plain_lines_say_how_long_it_will_still_take(capsys: pytest.CaptureFixtu
     for line in lines[:-1]:
         assert re.fullmatch(r"counting \d+/20  0 s  ETA 0 s  loss 1.0", line)
     assert lines[-1] == "counting 20/20  0 s  loss 1.0"
+
+
+def test_slow_units_get_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    times = (25.0 * half for half in range(100))  # two looks at the clock are a unit of 50 s
+    (advance,) = plain_lines("counting", 80, Clock(80, now=lambda: next(times)))
+    for done in range(1, 9):
+        advance(done, "")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["2/80", "4/80", "6/80", "8/80"]
 
 
 def test_the_bar_has_it_too(
