@@ -72,13 +72,12 @@ def main() -> None:
     unknown = sorted(set(options.names) - set(NAMES))
     if unknown:
         parser.error(f"there is no benchmark '{unknown[0]}'; known: {', '.join(NAMES)}")
-    results = [
-        run(name, options.alfworld if name == "alfworld" else sys.executable)
-        for name in options.names or NAMES
-    ]
+    results = []
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    (options.out / "bench.md").write_text(table(results), "utf-8")
+    for name in options.names or NAMES:
+        results.append(run(name, options.alfworld if name == "alfworld" else sys.executable))
+        (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        (options.out / "bench.md").write_text(table(results), "utf-8")
     print(table(results), end="")
     sys.exit(any("error" in result for result in results))
 

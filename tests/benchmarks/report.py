@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+WIDTH = 52
+"""Of the column that says what was measured."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -64,15 +67,15 @@ def main(name: str, measure: Callable[..., Iterable[Row]], *, parts: Collection[
 
 
 def show(name: str, rows: Iterable[Row], *, as_json: bool) -> None:
-    """Print a table, or one JSON line."""
-    rows = list(rows)
-    if as_json:
-        print(json.dumps({"name": name, "rows": [asdict(row) | {"ok": row.ok} for row in rows]}))
-        return
-    width = max(len(row.what) for row in rows)
+    """Print each row when it is measured; as JSON one line at the end, and the rows to stderr."""
+    found = []
     for row in rows:
+        found.append(row)
         bar = "" if row.bar is None else f"{_sign(row)} {row.bar:,g} {'ok' if row.ok else 'MISSED'}"
-        print(f"{row.what:<{width}}  {row.value:>12,.1f} {row.unit:<10} {bar}".rstrip())
+        line = f"{row.what:<{WIDTH}}  {row.value:>12,.1f} {row.unit:<10} {bar}".rstrip()
+        print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+    if as_json:
+        print(json.dumps({"name": name, "rows": [asdict(row) | {"ok": row.ok} for row in found]}))
 
 
 if __name__ == "__main__":
