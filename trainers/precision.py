@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 
 import torch
 from torch import nn
@@ -74,24 +75,17 @@ def dither(model: PreTrainedModel, dtype: torch.dtype, *, seed: int) -> None:
     """
     if dtype != torch.bfloat16:
         return
-    generators: dict[torch.device, torch.Generator] = {}
-    for linear in linears(model):
-        weight = linear.weight
-        if weight.device not in generators:
-            generators[weight.device] = torch.Generator(weight.device).manual_seed(seed)
+    generator = torch.Generator(model.device).manual_seed(seed)
+    for read in chain.from_iterable(linear.parameters() for linear in linears(model)):
         # A bfloat16 is a float32's upper half, so the lower half, up to 2**15 away from 0 either
         # way, is what rounding drops; a float is its neighbour's bits plus one. 0 has no exponent
         # to lend, and a weight that lies elsewhere was trained.
+        low, high = -(2**15) + 1, 2**15
         below = torch.randint(
-            -(2**15) + 1,
-            2**15,
-            weight.shape,
-            generator=generators[weight.device],
-            dtype=torch.int32,
-            device=weight.device,
+            low, high, read.shape, generator=generator, dtype=torch.int32, device=read.device
         )
-        published = (weight != 0) & (weight == weight.to(dtype))
-        weight.view(torch.int32).add_(below.where(published, 0))
+        published = (read != 0) & (read == read.to(dtype))
+        read.view(torch.int32).add_(below.where(published, 0))
 
 
 def linears(model: PreTrainedModel) -> list[nn.Linear]:
