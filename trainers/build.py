@@ -228,7 +228,7 @@ def merge_adapter(recipe: Recipe, policy: Policy, folder: Path, *, saved: bool) 
 
 
 def recomputes(recipe: Recipe, num_parameters: int) -> bool:
-    """Whether training computes activations twice rather than keeping them."""
+    """Whether training computes the layers twice rather than keeping their activations."""
     chosen = recipe.train.recompute
     return num_parameters > LARGE_MODEL if chosen == "auto" else chosen
 

@@ -142,7 +142,7 @@ class Footprint:
         return min(rows, chunk) * int(self.config.vocab_size) * SAMPLING_BYTES
 
     def _train(
-        self, dtype: torch.dtype, *, recompute: bool, rows: int, length: int
+        self, dtype: torch.dtype, *, layers: bool, rows: int, length: int
     ) -> tuple[int, int]:
         """Bytes of a forward and backward pass over a micro-batch all of whose tokens are trained.
 
@@ -152,7 +152,7 @@ class Footprint:
             The most that lives while there are no logits, and what they add to it.
         """
         before, with_logits, after = self._measured(
-            lambda few: few._pass_to_train(dtype, recompute, rows, length)
+            lambda few: few._pass_to_train(dtype, layers, rows, length)
         )
         body = max(before, after)
         return body, max(0, with_logits - body)

@@ -122,7 +122,7 @@ class Plan:
         frozen = 0 if recipe.lora is None else footprint.frozen(dtype)
         body, logits = footprint.train(
             dtype,
-            recompute=recomputes(recipe, footprint.num_parameters),
+            layers=recomputes(recipe, footprint.num_parameters),
             rows=max(1, budget // context),
             length=context,
         )

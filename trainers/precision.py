@@ -4,7 +4,7 @@ A step of 1e-6 is below what a bfloat16 weight of usual size can hold, so weight
 state are float32, and autocast rounds a linear layer's weight when the layer reads it. Where no
 gradient flows the rounded weights are kept instead: half the bytes, the same numbers.
 
-Models are published in bfloat16: all their weights lie in the middle of what rounds to them, so
+The weights of a model that was published in bfloat16 lie in the middle of what rounds to them, so
 that what a layer reads would stay as it is until many steps in one direction add up. See `dither`.
 """
 
@@ -63,7 +63,7 @@ def refresh(twin: PreTrainedModel, model: PreTrainedModel) -> None:
 
 @torch.no_grad()
 def dither(model: PreTrainedModel, dtype: torch.dtype, *, seed: int) -> None:
-    """Move the weights anywhere within what rounds to them: all numbers stay, but steps count.
+    """Spread the linear layers' weights over what rounds to them: numbers stay, but steps count.
 
     A weight that a small step takes over the next rounding boundary moves by a whole spacing, and
     with evenly spread weights as many do as the step's share of a spacing: what is read moves as
@@ -76,16 +76,14 @@ def dither(model: PreTrainedModel, dtype: torch.dtype, *, seed: int) -> None:
     if dtype != torch.bfloat16:
         return
     generator = torch.Generator(model.device).manual_seed(seed)
-    for read in chain.from_iterable(linear.parameters() for linear in linears(model)):
+    for parameter in chain.from_iterable(linear.parameters() for linear in linears(model)):
         # A bfloat16 is a float32's upper half, so the lower half, up to 2**15 away from 0 either
         # way, is what rounding drops; a float is its neighbour's bits plus one. 0 has no exponent
         # to lend, and a weight that lies elsewhere was trained.
-        low, high = -(2**15) + 1, 2**15
-        below = torch.randint(
-            low, high, read.shape, generator=generator, dtype=torch.int32, device=read.device
-        )
-        published = (read != 0) & (read == read.to(dtype))
-        read.view(torch.int32).add_(below.where(published, 0))
+        below = torch.empty_like(parameter, dtype=torch.int32)
+        below.random_(-(2**15) + 1, 2**15, generator=generator)
+        published = (parameter != 0) & (parameter == parameter.to(dtype))
+        parameter.view(torch.int32).add_(below.where(published, 0))
 
 
 def linears(model: PreTrainedModel) -> list[nn.Linear]:

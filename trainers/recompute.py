@@ -19,10 +19,12 @@ def recompute(model: PreTrainedModel, *, layers: bool) -> None:
     """Keep fewer activations from now on; gradients stay the same.
 
     Args:
-        layers: keep only what goes into each layer; else all but what a gated MLP multiplies.
+        layers: keep only what goes into each layer; else all but what a gated MLP makes of its
+            two projections.
 
     Raises:
-        UsageError: transformers does not mark this architecture's layers.
+        UsageError: transformers does not mark this architecture's layers, which are to be computed
+            again.
     """
     (_recompute_layers if layers else _recompute_products)(model)
 
@@ -49,7 +51,7 @@ def _forward(forward: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _recompute_products(model: PreTrainedModel) -> None:
-    """Two operations element by element, and nearly a quarter of a layer's activations.
+    """Spare nearly a quarter of a layer's activations for two operations element by element.
 
     A module counts whose forward is Llama's to the instruction, as many architectures' is; others
     are left as they are.
@@ -61,13 +63,16 @@ def _recompute_products(model: PreTrainedModel) -> None:
             module.forward = partial(_gated, module)
 
 
-def _gated(mlp: Any, hidden: Tensor) -> Any:
-    gate, up = mlp.gate_proj(hidden), mlp.up_proj(hidden)
+def _gated(mlp: Any, hidden_XH: Tensor) -> Any:
+    gate_XM, up_XM = mlp.gate_proj(hidden_XH), mlp.up_proj(hidden_XH)
     if not torch.is_grad_enabled():
-        return _project_down(mlp, gate, up)
-    # The last product is not computed again: what it was made of is all that is asked for.
-    return checkpoint(_project_down, mlp, gate, up, use_reentrant=False, preserve_rng_state=False)
+        return _project_down(mlp, gate_XM, up_XM)
+    # The product with the last matrix is not computed again, as it ends with what is asked for;
+    # it is where an adapter stands beside that matrix.
+    return checkpoint(
+        _project_down, mlp, gate_XM, up_XM, use_reentrant=False, preserve_rng_state=False
+    )
 
 
-def _project_down(mlp: Any, gate: Tensor, up: Tensor) -> Any:
-    return mlp.down_proj(mlp.act_fn(gate) * up)
+def _project_down(mlp: Any, gate_XM: Tensor, up_XM: Tensor) -> Any:
+    return mlp.down_proj(mlp.act_fn(gate_XM) * up_XM)

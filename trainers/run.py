@@ -230,7 +230,7 @@ def _policy(
             build_model(recipe, panels.train, folder / "model")
         world.wait()
     policy = load_policy(recipe, path)
-    if recipe.lora is None:
+    if recipe.lora is None:  # with an adapter, what is in bfloat16 is not trained
         precision.dither(policy.model, policy.dtype, seed=recipe.seed)
     if recipe.warm_start is not None:
         began = time.monotonic()

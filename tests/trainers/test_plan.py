@@ -141,7 +141,7 @@ def test_each_more_of_many_layers_alike_adds_the_same() -> None:
     footprint, dtype = Footprint(config), torch.bfloat16
     for layers in (False, True):
         before, with_logits, after = footprint._pass_to_train(dtype, layers, 1, 64)
-        found = footprint.train(dtype, recompute=layers, rows=1, length=64)
+        found = footprint.train(dtype, layers=layers, rows=1, length=64)
         assert found == (max(before, after), max(0, with_logits - max(before, after)))
     assert footprint.read(dtype, rows=4, length=64) == footprint._pass_to_read(dtype, 4, 64)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_runs import small_recipe
 from tiny_models import alfworld_episodes, tiny_policy
-from torch import Tensor
+from torch import Tensor, nn
 
 from agentgym.engine import Generation, Request
 from agentgym.trainers import precision
@@ -76,15 +76,19 @@ def test_weights_in_bfloat16_would_hardly_move(corridor_model: Path) -> None:
 def as_published(folder: Path, dtype: torch.dtype) -> Policy:
     """A model whose linear layers' weights are bfloat16's, to compute in this dtype."""
     policy = Policy.load(folder, device="cpu", dtype=dtype)
-    for linear in precision.linears(policy.model):
-        linear.weight.data = linear.weight.data.bfloat16().float()
+    for parameter in of_linears(policy):
+        parameter.data = parameter.data.bfloat16().float()
     return policy
 
 
-def what_is_read(policy: Policy) -> Tensor:
-    """The linear layers' weights in bfloat16, all in one row."""
-    weights = [linear.weight.detach().bfloat16() for linear in precision.linears(policy.model)]
-    return torch.cat([weight.flatten().double() for weight in weights])
+def of_linears(policy: Policy) -> list[nn.Parameter]:
+    """Weights and biases."""
+    return [p for linear in precision.linears(policy.model) for p in linear.parameters()]
+
+
+def row(policy: Policy, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """Weights and biases of the linear layers, by default as they are read."""
+    return torch.cat([p.detach().to(dtype).flatten().double() for p in of_linears(policy)])
 
 
 @pytest.mark.parametrize(("dithered", "low", "high"), [(True, 0.95, 1.05), (False, 0, 0.5)])
@@ -92,17 +96,16 @@ def test_fifty_steps_move_what_is_read_of_a_published_model(
     corridor_model: Path, dithered: bool, low: float, high: float
 ) -> None:
     exact = as_published(corridor_model, torch.float32)
-    before = [linear.weight.detach().clone() for linear in precision.linears(exact.model)]
+    before = row(exact, torch.float32)
     moved(exact, torch.optim.AdamW(exact.model.parameters(), lr=LR, weight_decay=0.0))
-    after = [linear.weight.detach() for linear in precision.linears(exact.model)]
-    expected = torch.cat([(a - b).flatten().double() for a, b in zip(after, before, strict=True)])
+    expected = row(exact, torch.float32) - before
     policy = as_published(corridor_model, torch.bfloat16)
     if dithered:
         precision.dither(policy.model, torch.bfloat16, seed=0)
-    start = what_is_read(policy)
+    start = row(policy)
     moved(policy, torch.optim.AdamW(policy.model.parameters(), lr=LR, weight_decay=0.0))
     # How far it went in float32's direction; what rounding adds has none.
-    along = (what_is_read(policy) - start) @ expected / expected.norm() ** 2
+    along = (row(policy) - start) @ expected / expected.norm() ** 2
     assert low < float(along) < high
 
 
@@ -111,19 +114,17 @@ def test_dithering_changes_no_number(corridor_model: Path) -> None:
     first = next(iter(precision.linears(policy.model))).weight.data[0]
     first[:6] = torch.tensor([0.0, -0.0, 1.0, -1.0, 2.0**-20, -(2.0**-20)])
     with torch.no_grad():
-        expected, read = policy.logprobs(*ids), what_is_read(policy)
-        weights = [p.detach().clone() for p in policy.model.parameters()]
+        expected, read = policy.logprobs(*ids), row(policy)
+        weights = [p.detach().clone() for p in of_linears(policy)]
         precision.dither(policy.model, torch.bfloat16, seed=0)
-        assert torch.equal(what_is_read(policy), read)
+        assert torch.equal(row(policy), read)
         assert torch.equal(policy.logprobs(*ids), expected)
-        spread = [p.detach().clone() for p in policy.model.parameters()]
-        assert not all(map(torch.equal, spread, weights))
+        for parameter, weight in zip(of_linears(policy), weights, strict=True):
+            assert float((parameter != weight).double().mean()) > 0.99
         # Not twice: these weights count as trained, save the few that nothing was added to.
+        spread = row(policy, torch.float32)
         precision.dither(policy.model, torch.bfloat16, seed=1)
-        same = [
-            (p == q).double().mean() for p, q in zip(policy.model.parameters(), spread, strict=True)
-        ]
-        assert min(same) > 0.99
+        assert float((row(policy, torch.float32) == spread).double().mean()) > 0.99
 
 
 def test_float32_is_left_as_it_is(corridor_model: Path) -> None:
@@ -222,8 +223,10 @@ def test_a_pretrained_model_in_bfloat16_keeps_within_the_thresholds(smollm2_fold
 
 
 def test_a_run_in_bfloat16_trains_float32_weights(corridor_model: Path, tmp_path: Path) -> None:
+    published = as_published(corridor_model, torch.bfloat16)
+    published.save(tmp_path / "published")
     recipe = small_recipe(
-        corridor_model,
+        tmp_path / "published",
         train={"steps": 1, "kl": 0.01, "lr": 1e-6},
         eval={"tasks": 1},
     )
@@ -235,6 +238,8 @@ def test_a_run_in_bfloat16_trains_float32_weights(corridor_model: Path, tmp_path
     assert fidelity["far_ratios"] < 0.01
     last = Policy.load(tmp_path / "run" / "checkpoints" / "step-000001", device="cpu")
     first = Policy.load(tmp_path / "run" / "checkpoints" / "step-000000", device="cpu")
+    assert torch.equal(row(first), row(published))
+    assert not torch.equal(row(first, torch.float32), row(published))
     pairs = zip(first.model.parameters(), last.model.parameters(), strict=True)
     share = sum(float((a != b).float().mean()) for a, b in pairs)
     assert share / len(list(first.model.parameters())) > 0.9

@@ -29,7 +29,9 @@ def test_plain_lines_say_how_long_it_will_still_take(capsys: pytest.CaptureFixtu
     assert lines[-1] == "counting 20/20  0 s  loss 1.0"
 
 
-def test_slow_units_get_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_a_minute_without_a_line_the_next_gets_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     times = (25.0 * half for half in range(100))  # two looks at the clock are a unit of 50 s
     (advance,) = plain_lines("counting", 80, Clock(80, now=lambda: next(times)))
     for done in range(1, 9):

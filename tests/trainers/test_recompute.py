@@ -1,4 +1,4 @@
-"""Recomputed layers: the same gradients, fewer bytes kept, nothing else changed."""
+"""What is computed again: the same gradients, fewer bytes kept, nothing else changed."""
 
 from __future__ import annotations
 
