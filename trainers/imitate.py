@@ -21,6 +21,7 @@ from agentgym.rollout import derive_seed
 from agentgym.trainers import sft, tiny
 from agentgym.trainers.build import Panels, make_pool, make_renderer
 from agentgym.trainers.config import Recipe
+from agentgym.trainers.memory import give_back
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.progress import phase, say
 from agentgym.trainers.stop import Stop, Stopped
@@ -147,6 +148,7 @@ def imitate(
             if update % every == 0 or update == config.updates:
                 held_out = sft.action_loss(policy, found.held_out, budget=budget)
                 curve.append(CurvePoint(update=update, train_loss=loss, held_out_loss=held_out))
+    give_back()  # the optimizer and its micro-batches
     total = world.sum_floats(found.counts())
     return WarmStartRecord(
         demonstrations=int(total["won"]),
