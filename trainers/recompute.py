@@ -51,7 +51,7 @@ def _forward(forward: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _recompute_products(model: PreTrainedModel) -> None:
-    """Spare nearly a quarter of a layer's activations for two operations element by element.
+    """Spare two arrays as wide as each MLP, for two operations element by element.
 
     A module counts whose forward is Llama's to the instruction, as many architectures' is; others
     are left as they are.
