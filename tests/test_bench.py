@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.bench import NAMES, table
+from benchmarks.bench import PARTS, table
 
 ROOT = Path(__file__).parent.parent
 
 
 APART = {"gpu_check", "nouns", "study", "swe", "vs_trl"}
 """Benchmarks with a target of their own or none, as they take long or need a GPU or a model."""
-PARTS = {"__init__", "bench", "groups", "noun_weights", "plans", "report"} | {
+HELPERS = {"__init__", "bench", "groups", "noun_weights", "plans", "report"} | {
     f"vs_trl_{part}" for part in ("job", "ours", "theirs")
 }
 
 
 def test_every_benchmark_is_run() -> None:
     found = {path.stem for path in (ROOT / "tests" / "benchmarks").glob("*.py")}
-    assert found - APART - PARTS == set(NAMES)
+    assert found - APART - HELPERS == set(PARTS)
 
 
 def test_the_table_has_ratios_bars_and_failures() -> None:

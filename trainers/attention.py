@@ -54,6 +54,8 @@ def install(model: PreTrainedModel) -> frozenset[int]:
         UsageError: the architecture does not pass its attention through the hook; the model is
             left as it was.
     """
+    # cuDNN would plan anew for every shape, of which the tokens of an update have no end.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     before = model.config._attn_implementation

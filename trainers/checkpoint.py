@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from agentgym.errors import StoreError, boundary
-from agentgym.store import digest_of
+from agentgym.store import digest_of, write_folder
 from agentgym.trainers.policy import Policy
 
 MANIFEST = "manifest.json"
@@ -27,41 +27,27 @@ def save(
     """Save everything that step `step` (the next to run) depends on.
 
     An ordinary model folder, the optimizer's state, the critic's weights where there is one, and a
-    manifest of digests, written to a temporary sibling and renamed.
+    manifest of digests.
 
     Raises:
         StoreError: it could not be written (a full disk, say); nothing of it is left.
     """
     folder = run / "checkpoints" / f"step-{step:06d}"
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with boundary(StoreError, f"cannot save checkpoint '{folder}'"):
-            temporary.mkdir(parents=True)
-            policy.save(temporary)
-            torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
-            if critic is not None:
-                torch.save(critic.state_dict(), temporary / "critic.pt")
-            names = sorted(path.name for path in temporary.iterdir())
-            digests = {name: digest_of(temporary / name) for name in names}
-            manifest = {"step": step, "files": digests}
-            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-            for path in [*temporary.iterdir(), temporary]:
-                _sync(path)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(temporary, folder)
-            _sync(folder.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+    def write(target: Path) -> None:
+        policy.save(target)
+        torch.save(optimizer.state_dict(), target / "optimizer.pt")
+        if critic is not None:
+            torch.save(critic.state_dict(), target / "critic.pt")
+        # A tokenizer with several chat templates has a folder for them.
+        files = sorted(path for path in target.rglob("*") if path.is_file())
+        digests = {path.relative_to(target).as_posix(): digest_of(path) for path in files}
+        manifest = {"step": step, "files": digests}
+        (target / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+    with boundary(StoreError, f"cannot save checkpoint '{folder}'"):
+        write_folder(folder, write)
     return folder
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def check(folder: Path) -> int:
@@ -97,15 +83,39 @@ def find_latest(run: Path) -> tuple[Path | None, list[str]]:
     return None, complaints
 
 
+def require_latest(run: Path) -> Path:
+    """The newest sound checkpoint; newer ones that are not are named on stderr.
+
+    Raises:
+        StoreError: there is none.
+    """
+    found, complaints = find_latest(run)
+    for complaint in complaints:
+        print(f"skipped a damaged checkpoint: {complaint}", file=sys.stderr)
+    if found is None:
+        raise StoreError(f"'{run}' has no sound checkpoint")
+    return found
+
+
+def step_of(folder: Path) -> int:
+    """The step of a sound checkpoint, which its folder is named after."""
+    return int(folder.name.removeprefix("step-"))
+
+
 def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
     """Give an optimizer the state saved in a checkpoint."""
-    state: dict[str, Any] = torch.load(folder / "optimizer.pt", weights_only=True)
-    optimizer.load_state_dict(state)
+    optimizer.load_state_dict(_load(folder / "optimizer.pt"))
 
 
 def load_critic(folder: Path, critic: torch.nn.Module) -> None:
     """Give a critic the weights saved in a checkpoint."""
-    critic.load_state_dict(torch.load(folder / "critic.pt", weights_only=True))
+    critic.load_state_dict(_load(folder / "critic.pt"))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    # Not to the GPU that it lay on: it may be gone, and several processes would share it.
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
 
 
 def prune(run: Path) -> None:

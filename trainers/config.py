@@ -215,15 +215,10 @@ class FidelityConfig(Section):
     """Share of episodes lost to infrastructure errors."""
 
 
-class ChannelConfig(BaseModel):
+class ChannelConfig(Channel):
     """One reward channel: where it goes; every other key is the channel's own configuration."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-
-    weight: float = 1.0
-    """Multiplies the channel where it is added."""
-    into: Literal["outcome", "turn"] | None = None
-    """What it is added to; none leaves it to a credit scheme that reads it by name."""
 
     @property
     def args(self) -> dict[str, Any]:
@@ -254,7 +249,7 @@ class Recipe(Section):
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Everything random follows from it by counters."""
     processes: int = Field(default=1, ge=1)
-    """Training processes with averaged gradients, an even share of the cores or one GPU each."""
+    """Training processes; each has an even share of the cores, or one GPU."""
     env: EnvConfig
     model: ModelConfig = ModelConfig()
     render: RenderConfig = RenderConfig()

@@ -40,7 +40,7 @@ def run_control(trainer: Trainer, panels: Panels, folder: Path, *, stop: Stop) -
     record = imitate(world, longer, panels, policy=policy, title="control", stop=stop)
     if world.leads:
         say(f"control: {record.summary()}")
-    kv_tokens = size_pool(recipe, policy, num_evaluated=len(panels.eval))
+    kv_tokens = size_pool(recipe, policy, num_evaluated=len(panels.eval), control=True)
     agent, _ = make_agent(recipe, policy, kv_tokens=kv_tokens)
     step, samples = recipe.train.steps, recipe.eval.samples
     agent = replace(agent, policy_version=step)

@@ -54,13 +54,6 @@ class Critic(nn.Module):
             policy.device
         )
 
-    def sum_gradients(self, world: World) -> None:
-        """Sum the gradients over the processes; one that had nothing to train counts as zero."""
-        for parameter in self.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        world.sum_(p.grad for p in self.parameters() if p.grad is not None)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:

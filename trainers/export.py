@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import transformers
 
-from agentgym.errors import StoreError, UsageError
+from agentgym import store
+from agentgym.errors import StoreError, UsageError, boundary
 from agentgym.store import Run
 from agentgym.trainers import checkpoint, config, lora
 from agentgym.trainers.build import load_policy
@@ -18,7 +18,7 @@ def export(run: Run, out: Path) -> int:
 
     Raises:
         UsageError: the folder holds no run, or there is something at `out` already.
-        StoreError: no sound checkpoint is there.
+        StoreError: no sound checkpoint is there, or the model cannot be written.
     """
     path = run.folder / "config.yaml"
     if not path.is_file():
@@ -26,15 +26,12 @@ def export(run: Run, out: Path) -> int:
     if out.exists():
         raise UsageError(f"'{out}' exists already; choose another folder for the model")
     recipe = config.validate(config.read_recipe(str(path)))
-    found, complaints = checkpoint.find_latest(run.folder)
-    for complaint in complaints:
-        print(f"skipped a damaged checkpoint: {complaint}", file=sys.stderr)
-    if found is None:
-        raise StoreError(f"'{run.folder}' has no sound checkpoint to export")
+    found = checkpoint.require_latest(run.folder)
     transformers.utils.logging.disable_progress_bar()
     on_cpu = recipe.model.model_copy(update={"device": "cpu"})
     policy = load_policy(recipe.model_copy(update={"model": on_cpu}), str(found))
     if recipe.lora is not None:
         lora.merge(policy.model)
-    policy.save(out)
-    return checkpoint.check(found)
+    with boundary(StoreError, f"cannot write '{out}'"):
+        store.write_folder(out, policy.save)
+    return checkpoint.step_of(found)

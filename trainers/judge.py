@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -12,7 +11,7 @@ import transformers
 
 from agentgym import store
 from agentgym.env import get_panel
-from agentgym.errors import StoreError, UsageError
+from agentgym.errors import UsageError
 from agentgym.store import Run
 from agentgym.trainers import checkpoint, config, evaluate, lost, run_folder
 from agentgym.trainers.build import load_policy, make_agent, make_pool
@@ -45,17 +44,13 @@ def judge(
         raise UsageError(f"'{run.folder}' holds no run: it has no config.yaml")
     recipe = config.validate(config.read_recipe(str(path)))
     run_folder.recall_env(run.folder)
-    found, complaints = checkpoint.find_latest(run.folder)
-    for complaint in complaints:
-        print(f"skipped a damaged checkpoint: {complaint}", file=sys.stderr)
-    if found is None:
-        raise StoreError(f"'{run.folder}' has no sound checkpoint to judge")
+    found = checkpoint.require_latest(run.folder)
     split = split or recipe.env.eval
     panel = get_panel(recipe.env.id, split)
     if tasks is not None:
         panel = panel.head(tasks)
     transformers.utils.logging.disable_progress_bar()
-    step = checkpoint.check(found)
+    step = checkpoint.step_of(found)
     policy = load_policy(recipe, str(found), frozen=True)
     kv_tokens = size_pool(recipe, policy, num_evaluated=len(panel))
     agent, _ = make_agent(recipe, policy, kv_tokens=kv_tokens)

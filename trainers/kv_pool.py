@@ -12,18 +12,21 @@ from agentgym.trainers.plan import Plan
 from agentgym.trainers.policy import Policy
 
 
-def size_pool(recipe: Recipe, policy: Policy, *, num_evaluated: int) -> int | None:
+def size_pool(
+    recipe: Recipe, policy: Policy, *, num_evaluated: int, control: bool = False
+) -> int | None:
     """The most tokens that the engine may keep; None where only episodes and context limit it.
 
     Args:
         num_evaluated: tasks that are evaluated at once.
+        control: the policy is the control's, beside all that the finished run holds.
     """
     if recipe.model.kv_tokens != "auto":
         return recipe.model.kv_tokens
     if policy.device.type != "cuda" or policy.vision is not None:
         return None
     footprint = Footprint(policy.model.config, recipe.lora)
-    plan = Plan(recipe, footprint, num_evaluated=num_evaluated)
+    plan = Plan(recipe, footprint, num_evaluated=num_evaluated, control=control)
     free, _ = torch.cuda.mem_get_info(policy.device)
     # What PyTorch has taken already is in the plan too: the weights, at least.
     return tokens_within(plan, free + torch.cuda.memory_reserved(policy.device))

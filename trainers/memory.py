@@ -56,11 +56,14 @@ def own_peak_gb() -> float:
 
 
 def give_back() -> None:
-    """Give what is free in this process's heap back to the system, where the C library is glibc.
+    """Give what is free in this process's heap back to the system, where the C library is glibc,
+    and to the GPU.
 
-    By itself glibc keeps what lies between blocks that live: the next phase of a step, whose
-    tensors are of other sizes, would take its own beside it.
+    By themselves glibc and PyTorch keep what lies between blocks that live: the next phase of a
+    step, whose tensors are of other sizes, would take its own beside it.
     """
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
@@ -69,7 +72,7 @@ def give_back() -> None:
 
 def forget_peak() -> None:
     """Let the peak of this process's GPU begin anew."""
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
 
 
@@ -79,6 +82,6 @@ def peaks() -> dict[str, float]:
     Of this process alone, for to look at all others takes as long as a small step.
     """
     found = {"memory/peak_rss_gb": own_peak_gb()}
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         found["memory/peak_gpu_gb"] = torch.cuda.max_memory_allocated() / 2**30
     return found

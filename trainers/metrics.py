@@ -33,16 +33,23 @@ def describe(groups: Sequence[Group]) -> dict[str, float]:
 
 
 def join(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The metrics of several processes as one: counts (`num_` in their names) summed, shares
-    averaged, since every process has as many groups."""
+    """The metrics of several parts as one: what begins with `num_` summed, all else averaged.
+
+    Names are `GROUP/NAME`. A part without a name counts for nothing in that name's mean, which is
+    over parts of equal weight.
+    """
     values: dict[str, list[float]] = {}
     for part in parts:
         for name, value in part.items():
             values.setdefault(name, []).append(value)
     return {
-        name: float(np.sum(found) if "num_" in name else np.mean(found))
+        name: float(np.sum(found) if _is_count(name) else np.mean(found))
         for name, found in values.items()
     }
+
+
+def _is_count(name: str) -> bool:
+    return name.rpartition("/")[2].startswith("num_")
 
 
 def _mean(values: Iterable[float]) -> float:

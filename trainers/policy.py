@@ -26,7 +26,6 @@ from agentgym.render import ChatTemplate
 from agentgym.trainers import gguf, lora, precision
 from agentgym.trainers.scorer import Scorer
 from agentgym.trainers.vision import Vision
-from agentgym.trainers.world import World
 
 
 class Policy(Scorer):
@@ -65,22 +64,17 @@ class Policy(Scorer):
         self._check_head()
 
     @classmethod
-    def load(
-        cls, name: str | Path, *, device: str = "auto", dtype: torch.dtype = torch.float32
-    ) -> Policy:
+    def load(cls, name: str | Path, *, device: str, dtype: torch.dtype = torch.float32) -> Policy:
         """Load a model folder, a hub name, or a GGUF file (converted once, into a cache folder).
 
         The weights are float32, to be trained; `freeze` those that are not.
 
         Args:
-            device: "auto" is the GPU where there is one.
             dtype: of its arithmetic.
 
         Raises:
             UsageError: there is no such model, or it cannot be a policy.
         """
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
         model: Any
         with boundary(UsageError, f"cannot load model '{name}'"):
             source = gguf.converted(Path(name)) if str(name).endswith(".gguf") else name
@@ -116,14 +110,6 @@ class Policy(Scorer):
         self.tokenizer.save_pretrained(folder)
         if self.vision is not None:
             self.vision.processor.save_pretrained(folder)
-
-    def sum_gradients(self, world: World) -> None:
-        """Sum the gradients over the processes; one that had nothing to train counts as zero."""
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        world.sum_(p.grad for p in parameters if p.grad is not None)
 
     @torch.no_grad()
     def _check_head(self) -> None:

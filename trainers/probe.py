@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from agentgym.panel import Panel
-from agentgym.trainers.metrics import join
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.rewards import Answer, Measures, Question, Reward, Text
 from agentgym.types import Episode, Group
@@ -28,8 +27,8 @@ class Filled:
     """Groups with their channels, and what the channels measured."""
 
     groups: tuple[Group, ...]
-    metrics: dict[str, float]
-    """`CHANNEL/NAME`: the mean over the episodes that have it."""
+    measured: tuple[dict[str, float], ...]
+    """`CHANNEL/NAME` of each episode and channel."""
 
 
 def fill_channels(
@@ -49,7 +48,7 @@ def fill_channels(
         reference: answers frozen questions; must be there when one is asked.
     """
     if not rewards:
-        return Filled(groups=tuple(groups), metrics={})
+        return Filled(groups=tuple(groups), measured=())
     asked = [
         (episode, name, tuple(reward.asks(episode, panel.get(episode.task_id))))
         for group in groups
@@ -81,7 +80,7 @@ def fill_channels(
         replace(group, episodes=tuple(filled(episode) for episode in group.episodes))
         for group in groups
     )
-    return Filled(groups=done, metrics=join(measured))
+    return Filled(groups=done, measured=tuple(measured))
 
 
 def state_ids(episode: Episode, turn: int) -> tuple[int, ...]:

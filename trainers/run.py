@@ -137,11 +137,11 @@ def _work(world: World, recipe: Recipe, folder: Path, control: bool) -> None:
         store.write_panel(folder / "panel.parquet", panels.train)
         store.write_panel(folder / "panel-eval.parquet", panels.eval)
     found, complaints = checkpoint.find_latest(folder)
-    for complaint in complaints:
+    for complaint in complaints if world.leads else ():
         say(f"skipped a damaged checkpoint: {complaint}")
     if found is None and complaints:
         raise StoreError("no sound checkpoint is left; start again with --force")
-    first = 0 if found is None else checkpoint.check(found)
+    first = 0 if found is None else checkpoint.step_of(found)
     if world.leads:
         run_folder.forget_after(folder, -1 if found is None else first)
         run_folder.note(folder, {"phase": "begin"})

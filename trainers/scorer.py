@@ -232,7 +232,9 @@ class Scorer:
             return self._score_tokens(hidden_WH, targets_W)
         # The logits of a chunk are computed again in the backward pass rather than kept.
         chunks = [
-            checkpoint(self._score_tokens, hidden, chosen, use_reentrant=False)
+            checkpoint(
+                self._score_tokens, hidden, chosen, use_reentrant=False, preserve_rng_state=False
+            )
             for hidden, chosen in zip(hidden_WH.split(size), targets_W.split(size), strict=True)
         ]
         return torch.cat(chunks)

@@ -21,6 +21,7 @@ from agentgym.trainers.batches import MicroBatch
 from agentgym.trainers.config import WarmStartConfig
 from agentgym.trainers.muon import Muon
 from agentgym.trainers.policy import Policy
+from agentgym.trainers.schedule import learning_rate
 from agentgym.trainers.splitting import run_all
 from agentgym.trainers.world import World
 
@@ -88,12 +89,17 @@ def warm_start(
     optimizers = make_optimizers(policy, config)
     count = config.episodes_per_update // world.size
     order = _batches(len(sequences), count, seed=seed)
-    for update in range(1, config.updates + 1):
+    for update in range(config.updates):
         batch = [sequences[index] for index in next(order)]
-        share = 1 - (1 - LAST_LR_SHARE) * (update - 1) / config.updates
-        warmth = min(1.0, update / max(1, config.warmup_updates))
+        lr = learning_rate(
+            config.lr,
+            update,
+            num_steps=config.updates,
+            warmup=config.warmup_updates,
+            last_share=LAST_LR_SHARE,
+        )
         for parameters in chain.from_iterable(each.param_groups for each in optimizers):
-            parameters["lr"] = config.lr * warmth * share
+            parameters["lr"] = lr
         yield _update(policy, batch, optimizers, world=world, budget=budget)
 
 
@@ -162,7 +168,7 @@ def _update(
 
     ids, images = [s.ids for s in batch], [s.images for s in batch]
     run_all(policy.plan(ids, wanted, budget=budget, images=images), add, restart=restart)
-    policy.sum_gradients(world)
+    world.sum_gradients(policy.model.parameters())
     torch.nn.utils.clip_grad_norm_(policy.model.parameters(), MAX_GRAD_NORM)
     for optimizer in optimizers:
         optimizer.step()

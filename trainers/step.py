@@ -34,6 +34,7 @@ from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import fill_channels
 from agentgym.trainers.rewards import Reward
 from agentgym.trainers.rewards.combine import combine
+from agentgym.trainers.schedule import learning_rate
 from agentgym.trainers.sequences import Sequences
 from agentgym.trainers.update import Sums, Updater, accumulate, summarize
 from agentgym.trainers.world import World
@@ -89,6 +90,8 @@ class StepPart:
 
     groups: tuple[Group, ...]
     credit: dict[str, float]
+    measured: tuple[dict[str, float], ...]
+    """What the reward channels say of each episode."""
     sums: Sums
     num_dropped: int
     """Groups that were left out of the update."""
@@ -190,7 +193,8 @@ def train_step(trainer: Trainer, step: int) -> StepResult:
     # 6. Report: groups and numbers of all processes, on the leading one.
     part = StepPart(
         groups=groups,
-        credit={**credited.metrics, **filled.metrics},
+        credit=dict(credited.metrics),
+        measured=filled.measured,
         sums=sums,
         num_dropped=len(groups) - len(kept),
         num_dropped_small=_count_small(groups) - _count_small(kept),
@@ -248,10 +252,10 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
         DivergedError: the gradient is not finite; the weights are left as they were.
     """
     config = trainer.recipe.train
-    trainer.policy.sum_gradients(trainer.world)
+    trainer.world.sum_gradients(trainer.policy.model.parameters())
     norm = torch.nn.utils.clip_grad_norm_(trainer.policy.model.parameters(), config.max_grad_norm)
     if trainer.critic is not None:
-        trainer.critic.sum_gradients(trainer.world)
+        trainer.world.sum_gradients(trainer.critic.parameters())
         # Clipped apart, so that a surprised critic does not shorten the policy's step.
         critic_norm = torch.nn.utils.clip_grad_norm_(
             trainer.critic.parameters(), config.max_grad_norm
@@ -259,10 +263,14 @@ def _step_optimizer(trainer: Trainer, step: int) -> float:
         norm = torch.where(torch.isfinite(critic_norm), norm, critic_norm)
     if not torch.isfinite(norm):
         raise DivergedError(f"step {step}: the gradient's norm is {float(norm)}")
-    warmth = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    decay = 1 - (1 - config.last_lr_share) * step / config.steps
     for parameters in trainer.optimizer.param_groups:
-        parameters["lr"] = parameters.get("peak_lr", config.lr) * warmth * decay
+        parameters["lr"] = learning_rate(
+            parameters.get("peak_lr", config.lr),
+            step,
+            num_steps=config.steps,
+            warmup=config.warmup_steps,
+            last_share=config.last_lr_share,
+        )
     trainer.optimizer.step()
     trainer.optimizer.zero_grad()
     trainer.refresh_engine()
@@ -296,7 +304,10 @@ def _collect(parts: Sequence[StepPart], metrics: dict[str, float]) -> StepResult
         key=lambda group: group.episodes[0].id.group,
     )
     if parts:
-        metrics |= describe(groups) | join(part.credit for part in parts)
+        metrics |= describe(groups)
+        # Every process has as many groups, but not as many episodes with a channel's figure.
+        metrics |= join(part.credit for part in parts)
+        metrics |= join(chain.from_iterable(part.measured for part in parts))
         metrics["groups/dropped"] = float(sum(part.num_dropped for part in parts))
         small = float(sum(part.num_dropped_small for part in parts))
         metrics["groups/dropped_without_two_valid"] = small

@@ -1,4 +1,4 @@
-"""The processes of a run: one thread or one GPU each, gradients averaged between them."""
+"""The processes of a run: a share of the cores or one GPU each, gradients summed over them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ T = TypeVar("T")
 
 END_S = 5.0
 """How long a following process may take to end after its work."""
+CUT_OFF = 3
+"""Exit code of a process that lost the others, and is not to blame."""
+
+
+class _LostContact(WorkerError):
+    """Another process ended while this one talked to it."""
+
+
+@contextmanager
+def _talking() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise _LostContact(str(error).splitlines()[0]) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +47,8 @@ class World:
     rank: int
     size: int
     device: str = "cpu"
-    """Where tensors must lie to be summed: "cpu" or "cuda"."""
+    """Where tensors must lie to be summed, such as "cpu" or "cuda"; of several processes each has
+    the GPU of its rank."""
 
     @property
     def leads(self) -> bool:
@@ -50,11 +65,20 @@ class World:
             return
         kept = list(tensors)
         flat = torch.cat([tensor.reshape(-1) for tensor in kept])
-        dist.all_reduce(flat)
+        with _talking():
+            dist.all_reduce(flat)
         start = 0
         for tensor in kept:
             tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
             start += tensor.numel()
+
+    def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Sum the gradients of trained parameters; a process that has none counts as zero."""
+        trained = [p for p in parameters if p.requires_grad]
+        for parameter in trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.sum_(p.grad for p in trained if p.grad is not None)
 
     def sum_floats(self, values: dict[str, float]) -> dict[str, float]:
         """Sum named numbers over the processes; every process must pass the same names."""
@@ -67,7 +91,8 @@ class World:
         if self.size == 1:
             return [item]
         items: list[Any] | None = [None] * self.size if self.leads else None
-        dist.gather_object(item, items)
+        with _talking():
+            dist.gather_object(item, items)
         return items or []
 
     def gather_all(self, item: T) -> list[T]:
@@ -75,13 +100,15 @@ class World:
         if self.size == 1:
             return [item]
         items: list[Any] = [None] * self.size
-        dist.all_gather_object(items, item)
+        with _talking():
+            dist.all_gather_object(items, item)
         return items
 
     def wait(self) -> None:
         """Until every process is here."""
         if self.size > 1:
-            dist.barrier()
+            with _talking():
+                dist.barrier()
 
     def any(self, flag: bool) -> bool:
         """Whether any process raised the flag; every process must ask."""
@@ -95,14 +122,16 @@ def launch(size: int, device: str, work: Callable[..., T], *args: Any) -> T:
     stop, and end with it.
 
     Args:
-        device: "cuda" (one GPU a process) or "cpu".
+        device: such as "cpu" or "cuda"; several processes have one GPU each.
         work: a function of a module, which the others import by name.
 
     Raises:
         UsageError: there are fewer GPUs than processes.
-        WorkerError: another process failed; the message is its own.
+        WorkerError: another process failed; the message is its own, or how it ended.
     """
     if size == 1:
+        if ":" in device:  # what asks for no device, such as a stream, gets this one
+            torch.cuda.set_device(torch.device(device))
         return work(World(rank=0, size=1, device=device), *args)
     if device == "cuda" and size > torch.cuda.device_count():
         raise UsageError(
@@ -119,8 +148,7 @@ def launch(size: int, device: str, work: Callable[..., T], *args: Any) -> T:
                 _expect_ready(process)
             with _joined(meeting, World(rank=0, size=size, device=device)) as world:
                 return work(world, *args)
-        except RuntimeError as error:
-            # What the leader sees of a follower's end is a broken connection.
+        except _LostContact as error:
             raise WorkerError(_last_words(others) or str(error)) from error
         finally:
             for process in others:
@@ -151,13 +179,24 @@ def _expect_ready(process: subprocess.Popen[bytes]) -> None:
 
 
 def _last_words(processes: Iterable[subprocess.Popen[bytes]]) -> str:
-    """The error that a failed process told on its way out."""
-    for process in processes:
+    """The error that a failed process told on its way out, otherwise how it ended."""
+    ends = []
+    for rank, process in enumerate(processes, start=1):
         with suppress(subprocess.TimeoutExpired):
             said, _ = process.communicate(timeout=END_S)
             if said:
                 return said.decode(errors="replace").strip()
-    return ""
+        if process.returncode not in (None, 0, CUT_OFF):
+            ends.append(f"training process {rank} {_how(process.returncode)}")
+    return "; ".join(ends)
+
+
+def _how(code: int) -> str:
+    """How a process ended."""
+    if code >= 0:
+        return f"ended with exit code {code}; what it said is above"
+    name = signal.Signals(-code).name
+    return f"was ended by {name}" + (", perhaps for memory" if name == "SIGKILL" else "")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -176,12 +215,11 @@ def follow() -> None:
     try:
         with _joined(meeting, own) as world:
             work(world, *args)
+    except _LostContact:
+        sys.exit(CUT_OFF)
     except AgentGymError as error:
         print(f"{type(error).__name__}: {error}", file=report, flush=True)
         sys.exit(1)
-    except RuntimeError as error:
-        # Another process failed first and says why; here only the connection broke.
-        sys.exit(f"training process {own.rank}: {str(error).splitlines()[0]}")
 
 
 @contextmanager
@@ -196,7 +234,10 @@ def _joined(meeting: str, world: World) -> Iterator[World]:
         if sys.platform == "linux":
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     backend = "nccl" if world.device == "cuda" else "gloo"
-    dist.init_process_group(backend, init_method=meeting, rank=world.rank, world_size=world.size)
+    with _talking():
+        dist.init_process_group(
+            backend, init_method=meeting, rank=world.rank, world_size=world.size
+        )
     try:
         yield world
     finally:

@@ -4,7 +4,8 @@
 Random weights, no network: prefill and decode by the local engine, train steps of all weights and
 of an adapter with their peak memory against the plan, and the token tree against one sequence at a
 time, values and gradients, in bfloat16. Without a GPU it is a configuration of two layers on the
-CPU, whose speeds say nothing of a GPU's: what is tried there is the check itself.
+CPU, whose speeds say nothing of a GPU's: what is tried there is the check itself. The first row
+says which it was.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Size:
 
     architecture: Any
     device: str
+    memory: int | None
+    """Bytes that a train step must be planned to fit into; None: it is tried in any case."""
     context: int
     num_episodes: int
     budget: int
@@ -73,6 +76,7 @@ def on_gpu() -> Size:
     return Size(
         architecture=AutoConfig.for_model(**known[NAME]),
         device="cuda",
+        memory=torch.cuda.get_device_properties("cuda").total_memory,
         context=2048,
         num_episodes=32,
         budget=8192,
@@ -87,6 +91,7 @@ def on_cpu() -> Size:
     return Size(
         architecture=architecture,
         device="cpu",
+        memory=None,
         context=128,
         num_episodes=8,
         budget=512,
@@ -101,11 +106,14 @@ def _tokenizer() -> Any:
 
 def measure(size: Size) -> Iterator[Row]:
     """All rows."""
+    on_cpu = size.device == "cpu"
+    name = "no GPU, two layers on the CPU" if on_cpu else torch.cuda.get_device_name()
+    yield Row(what=name, value=(size.memory or 0) / 2**30, unit="GB")
     yield from _agree(size)
     yield from _play(size)
     yield from _compare(size)
     for adapted in (False, True):
-        yield from _train(size, adapted=adapted)
+        yield from train(size, adapted=adapted)
 
 
 def _policy(size: Size, dtype: torch.dtype) -> Policy:
@@ -139,14 +147,27 @@ def _play(size: Size) -> Iterator[Row]:
 
 
 def _agree(size: Size) -> Iterator[Row]:
-    """What a small model says greedily in float32: many episodes in static shapes, or one alone."""
+    """What a small model says greedily in float32: many episodes in static shapes, or one alone.
+
+    Slots grow on the way, and then the weights change.
+    """
     policy = _policy(replace(size, architecture=on_cpu().architecture), torch.float32)
-    prompts = [prompt[: 40 + 3 * i] for i, prompt in enumerate(_prompts(16, 100))]
-    many = _generate(LocalEngine(policy, static_decode=True), prompts, 24)
-    alone = _generate(NaiveEngine(policy), prompts, 24)
+    for name, parameter in policy.model.named_parameters():
+        if name.endswith("bias"):  # zeros at first, which would hide how they are cast
+            torch.nn.init.normal_(parameter)
+    prompts = [prompt[: 40 + 8 * i] for i, prompt in enumerate(_prompts(16, 160))]
+    engine, differing = LocalEngine(policy, static_decode=True), 0
+    for _ in range(2):
+        many = _generate(engine, prompts, 48)
+        alone = _generate(NaiveEngine(policy), prompts, 48)
+        differing += sum(map(ne, many, alone))
+        with torch.no_grad():
+            for parameter in policy.model.parameters():
+                parameter.mul_(1.5)
+        engine.reset()
     yield Row(
         what="decode, static shapes: answers other than alone",
-        value=sum(map(ne, many, alone)), unit="of 16", bar=0, better="lower",
+        value=differing, unit="of 32", bar=0, better="lower",
     )  # fmt: skip
 
 
@@ -233,8 +254,9 @@ def _values(
     return torch.cat(logprobs), gradient
 
 
-def _train(size: Size, *, adapted: bool) -> Iterator[Row]:
+def train(size: Size, *, adapted: bool) -> Iterator[Row]:
     """Two train steps; the second, which finds the optimizer's state, is timed and weighed."""
+    what = "LoRA" if adapted else "all weights"
     recipe = config.resolve(
         RECIPE,
         {
@@ -245,13 +267,15 @@ def _train(size: Size, *, adapted: bool) -> Iterator[Row]:
     )
     footprint = Footprint(size.architecture, recipe.lora)
     planned = plan.Plan(recipe, footprint, num_evaluated=1).memory.update
+    if size.memory is not None and planned > (1 - plan.FREE) * size.memory:
+        yield Row(what=f"train, {what}: not tried, planned peak", value=planned / 2**30, unit="GB")
+        return
     policy = _policy(size, torch.bfloat16)
     if adapted:
         add_adapter(recipe, policy)
     recompute(policy.model, layers=recomputes(recipe, footprint.num_parameters))
     assert policy.takes_trees
     sequences = _sequences(size.num_episodes, size.context, shared=size.context // 2)
-    what = "LoRA" if adapted else "all weights"
     gc.collect()
     on_cpu = size.device == "cpu"
     with LiveBytes(policy.model.parameters()) if on_cpu else nullcontext() as made:

@@ -44,7 +44,7 @@ def test_a_checkpoint_is_an_ordinary_model_folder_with_the_optimizers_state(
     found, complaints = checkpoint.find_latest(two_checkpoints)
     assert found == two_checkpoints / "checkpoints" / "step-000003"
     assert complaints == []
-    assert checkpoint.check(found) == 3
+    assert checkpoint.step_of(found) == 3
     policy, optimizer = stepped(corridor_model)
     again = Policy.load(found, device="cpu")
     for one, other in zip(policy.model.parameters(), again.model.parameters(), strict=True):
@@ -57,6 +57,20 @@ def test_a_checkpoint_is_an_ordinary_model_folder_with_the_optimizers_state(
     for index, values in one_state["state"].items():
         for name, tensor in values.items():
             assert torch.equal(tensor, other_state["state"][index][name])
+
+
+def test_a_tokenizer_with_several_chat_templates_is_vouched_for(
+    corridor_model: Path, tmp_path: Path
+) -> None:
+    policy, optimizer = stepped(corridor_model)
+    template = policy.tokenizer.chat_template
+    policy.tokenizer.chat_template = {"default": template, "tool_use": template + " "}
+    folder = checkpoint.save(tmp_path, 1, policy, optimizer)
+    (inner,) = (path for path in folder.rglob("*") if path.parent != folder and path.is_file())
+    assert checkpoint.check(folder) == 1
+    flip(inner)
+    with pytest.raises(StoreError, match=f"{inner.name}: altered"):
+        checkpoint.check(folder)
 
 
 def flip(path: Path, place: float = 0.5) -> None:

@@ -14,6 +14,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from agentgym.engine import Engine, Generation, Request
 from agentgym.errors import EngineError, UsageError
+from agentgym.trainers.engines import local
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.policy import Policy
@@ -86,10 +87,13 @@ def test_few_slots_make_episodes_wait_and_say_the_same() -> None:
     assert max_gap(tight, free) < 1e-4
 
 
-def test_long_prompts_are_read_in_several_steps_and_say_the_same() -> None:
+def test_long_prompts_are_read_in_several_steps_and_say_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     policy = tiny_policy()
     whole = play_all(LocalEngine(policy))
-    pieces = play_all(LocalEngine(policy, max_episodes=12, max_step_tokens=20))
+    monkeypatch.setattr(local, "MAX_STEP_TOKENS", 20)
+    pieces = play_all(LocalEngine(policy, max_episodes=12))
     assert said(pieces) == said(whole)
     assert max_gap(pieces, whole) < 1e-4
 
@@ -200,6 +204,33 @@ def test_an_exception_between_turns_leaves_the_cache_right() -> None:
         with pytest.raises(EngineError, match="no luck"):
             await engine.generate(longer)
         handle.remove()
+        again = await engine.generate(longer)
+        assert again.ids == (await NaiveEngine(policy).generate(longer)).ids
+
+    asyncio.run(talk())
+
+
+def test_memory_that_runs_out_while_slots_grow_costs_the_waiting_requests_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    policy = tiny_policy()
+    engine = LocalEngine(policy)
+    made = 0
+
+    def run_out(tensor: torch.Tensor, *args: object, **settings: object) -> torch.Tensor:
+        nonlocal made
+        made += 1
+        if made == policy.model.config.num_hidden_layers:  # all others have grown
+            raise torch.OutOfMemoryError("no luck")
+        return torch.zeros(*args, **settings, dtype=tensor.dtype)  # type: ignore[call-overload, no-any-return]
+
+    async def talk() -> None:
+        first = await engine.generate(ask(0, range(20)))
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.Tensor, "new_zeros", run_out)
+            with pytest.raises(EngineError, match="no luck"):
+                await engine.generate(ask(1, range(90)))
+        longer = ask(0, [*range(20), *first.ids, *range(80)], turn=1)
         again = await engine.generate(longer)
         assert again.ids == (await NaiveEngine(policy).generate(longer)).ids
 

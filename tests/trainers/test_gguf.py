@@ -31,5 +31,5 @@ def test_a_file_that_is_no_gguf_is_a_usage_error_and_leaves_nothing(
     path = tmp_path / "broken.gguf"
     path.write_bytes(b"not a model")
     with pytest.raises(UsageError, match="cannot load model '.*broken.gguf'"):
-        Policy.load(path)
+        Policy.load(path, device="cpu")
     assert list((tmp_path / "cache").iterdir()) == []

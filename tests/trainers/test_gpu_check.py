@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from benchmarks.gpu_check import measure, on_cpu
+from benchmarks.gpu_check import measure, on_cpu, train
 from benchmarks.report import as_table
 
 
@@ -22,3 +24,9 @@ def test_the_check_runs_and_every_bar_is_met() -> None:
     table = as_table(rows).splitlines()
     assert len(table) == len(rows) + 2
     assert all(line.count("|") == 4 for line in table)
+
+
+def test_a_train_step_that_would_not_fit_is_not_tried() -> None:
+    (row,) = train(replace(on_cpu(), memory=1 << 20), adapted=False)
+    assert row.what == "train, all weights: not tried, planned peak"
+    assert row.value > 0

@@ -129,7 +129,7 @@ def test_a_sequence_above_the_budget_is_a_batch_of_its_own() -> None:
 
 def test_summed_gradients_count_an_idle_process_as_zero() -> None:
     policy = tiny_policy()
-    policy.sum_gradients(World(rank=0, size=1))
+    World(rank=0, size=1).sum_gradients(policy.model.parameters())
     grads = [parameter.grad for parameter in policy.model.parameters()]
     assert all(grad is not None and not grad.any() for grad in grads)
 
@@ -149,7 +149,7 @@ def test_a_saved_policy_loads_as_it_was(tmp_path: Path) -> None:
 
 def test_a_missing_model_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot load model '.*nowhere'"):
-        Policy.load(tmp_path / "nowhere")
+        Policy.load(tmp_path / "nowhere", device="cpu")
 
 
 def test_a_tokenizer_without_chat_template_is_refused() -> None:

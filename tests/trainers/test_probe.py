@@ -20,6 +20,7 @@ from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent, Start, play_group
 from agentgym.trainers.engines.scripted import ScriptedEngine
 from agentgym.trainers.imitate import build_model
+from agentgym.trainers.metrics import join
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.probe import answer, fill_channels, state_ids
 from agentgym.trainers.rewards import Answer, Question, Reward, Text
@@ -139,7 +140,7 @@ def test_the_information_gain_of_a_turn_is_the_rise_of_the_answers_score(policy:
     # Means over the same episodes: the plan, begun at once or a turn later; the others never read
     # where the friend lives.
     assert len(ends) == 2
-    assert done.metrics == pytest.approx(
+    assert join(done.measured) == pytest.approx(
         {
             "information_gain/ell_start": sum(start for start, _ in ends) / 2,
             "information_gain/ell_gold": sum(gold for _, gold in ends) / 2,

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import tiny_policy
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from agentgym.trainers import attention, batches
 from agentgym.trainers.policy import Policy
@@ -115,7 +116,30 @@ def test_small_branches_share_an_attention_call() -> None:
     tree(0, *(torch.zeros(1, 1, len(tree), 4) for _ in range(3)), scaling=1.0, window=None)
     (plan,) = tree._plans.values()
     assert len(plan.bundles) == 2
-    assert plan.bundles[0].mask_QL is None
+    assert plan.bundles[0].mask_GL is None
+
+
+def test_masked_calls_are_of_a_kind_for_which_gpus_have_fast_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    num_masked = 0
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, **settings: Any) -> Tensor:
+        nonlocal num_masked
+        if (mask := settings.get("attn_mask")) is not None:
+            num_masked += 1
+            assert query.shape[1] == key.shape[1] == value.shape[1]  # no groups of heads
+            assert mask.stride(0) % 8 == 0
+        return scaled_dot_product_attention(query, key, value, **settings)
+
+    monkeypatch.setattr("agentgym.trainers.tree.scaled_dot_product_attention", attend)
+    check_attention([[1, 2, 3, 4, 5], [1, 2, 6, 7], [1, 8, 9]], None)
+    assert num_masked
+
+
+def test_cudnn_which_plans_anew_for_every_shape_is_off() -> None:
+    attention.install(tiny_policy().model)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def mixed(seed: int) -> tuple[list[list[int]], list[list[int]]]:

@@ -29,6 +29,9 @@ class Decode:
         self._slots = slots
         self._version = -1
         self._graph: torch.cuda.CUDAGraph | None = None
+        on_gpu = slots.device.type == "cuda"
+        self._aside = torch.cuda.Stream(slots.device) if on_gpu else None
+        """Where graphs are recorded: one stream for all, as each keeps memory of its own."""
 
     def read(self, pieces: Sequence[Piece], free: Mapping[int, int]) -> Tensor:
         """Hidden states after pieces of one token each, `[pieces, hidden]`.
@@ -53,20 +56,27 @@ class Decode:
 
     def _run(self) -> Tensor:
         """Hidden states of all slots, `[S, hidden]`; the next call may overwrite them."""
-        if self._slots.device.type != "cuda":
+        if self._aside is None:
             return self._forward()
         if self._graph is None:
-            # A first run sets up what may not be set up while recording.
-            aside, here = torch.cuda.Stream(), torch.cuda.current_stream()
-            aside.wait_stream(here)
-            with torch.cuda.stream(aside):
-                self._forward()
-            here.wait_stream(aside)
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
-                self._hidden_SH = self._forward()
+            self._graph = self._record(self._aside)
         self._graph.replay()
         return self._hidden_SH
+
+    def _record(self, aside: torch.cuda.Stream) -> torch.cuda.CUDAGraph:
+        """The forward as a graph; whenever it is replayed, it writes to the same hidden states."""
+        # A first run sets up what may not be set up while recording.
+        here = torch.cuda.current_stream()
+        aside.wait_stream(here)
+        with torch.cuda.stream(aside):
+            self._forward()
+        here.wait_stream(aside)
+        # What autocast has cast so far is freed at its end, and a recording would read it later.
+        torch.clear_autocast_cache()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=aside):
+            self._hidden_SH = self._forward()
+        return graph
 
     def _forward(self) -> Tensor:
         ids_S, positions_S = self._index_2S

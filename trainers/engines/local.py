@@ -71,7 +71,6 @@ class LocalEngine:
         *,
         context: int | None = None,
         max_episodes: int = 256,
-        max_step_tokens: int = MAX_STEP_TOKENS,
         kv_tokens: int | None = None,
         static_decode: bool | None = None,
         meter: Meter | None = None,
@@ -82,7 +81,6 @@ class LocalEngine:
             context: the longest sequence in tokens; None is what the model was made for.
             max_episodes: so many are kept at once; others wait, in order, until one is released or
                 all of them are with their environments.
-            max_step_tokens: see `MAX_STEP_TOKENS`.
             kv_tokens: see `Slots`.
             static_decode: see `Decode`; None: on a GPU, for on a CPU it would read for nothing.
             meter: what to measure with.
@@ -101,8 +99,7 @@ class LocalEngine:
         self._policy = policy
         self._reader = policy.reading_copy()
         self._context = context or policy.context
-        self._max_episodes = max_episodes
-        self._max_step_tokens = max(max_step_tokens, max_episodes)
+        self._max_step_tokens = max(MAX_STEP_TOKENS, max_episodes)
         self._slots = Slots(
             policy.model,
             dtype=policy.dtype,
@@ -187,10 +184,12 @@ class LocalEngine:
     def _serve(self) -> bool:
         """One step, if any request can be served; its seconds go to prefill and decode."""
         with self._meter.phase("step"):
-            placed = self._choose(self._place())
-            pieces = self._cut([row for _, row in placed])
+            placed: Sequence[tuple[_Job, _Row]] = ()
+            pieces: Sequence[Piece] = ()
             try:
                 with boundary(EngineError, "local engine"):
+                    placed = self._choose(self._place())
+                    pieces = self._cut([row for _, row in placed])
                     self._step(placed, pieces)
             except AgentGymError as error:
                 self._fail(str(error))
@@ -345,11 +344,17 @@ class LocalEngine:
             )
 
     def _fail(self, message: str) -> None:
-        """Answer every request with an error; the cache counts only what was read to the end."""
+        """Answer every request with an error, and read again what other episodes go on with.
+
+        Memory may have run out while the slots grew, with some layers done and others not.
+        """
         for job in self._jobs.values():
             if not job.future.done():
                 job.future.set_exception(EngineError(message))
         self._jobs.clear()
+        self._lost.update(self._rows)
+        self._rows.clear()
+        self._slots.clear()
 
 
 def _order(episode: EpisodeId) -> tuple[int, int, int]:

@@ -19,6 +19,7 @@ class Channel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: FiniteFloat = 1.0
+    """Multiplies the channel where it is added."""
     into: Literal["outcome", "turn"] | None = None
     """The sum over turns into the outcome, or each value into its turn's reward. None: nowhere,
     the credit scheme reads the channel by its name, as it is."""
