@@ -11,7 +11,7 @@ import torch
 
 from agentgym import registry
 from agentgym.pool import Pool
-from agentgym.trainers.build import Panels, load_policy, make_agent, make_pool
+from agentgym.trainers.build import Panels, load_policy, make_agent, make_pool, make_rewards
 from agentgym.trainers.config import Recipe, merge, validate
 from agentgym.trainers.imitate import build_model, imitate
 from agentgym.trainers.policy import Policy
@@ -88,10 +88,7 @@ def small_trainer(
         agent=agent,
         pool=pool or make_pool(recipe),
         panel=Panels.load(recipe).train,
-        rewards={
-            name: registry.rewards.make(name, **channel.args)
-            for name, channel in recipe.rewards.items()
-        },
+        rewards=make_rewards(recipe),
         credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
         loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
         curriculum=registry.curricula.make(recipe.curriculum.name),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,129 +9,24 @@ from typing import Any
 import torch
 
 from agentgym import registry
-from agentgym.env import env_class, get_panel
-from agentgym.errors import EnvError, UsageError
+from agentgym.env import get_panel
+from agentgym.errors import UsageError
 from agentgym.meter import Meter
 from agentgym.panel import Panel
 from agentgym.pool import InlinePool, Pool, ProcessPool
 from agentgym.render import ChatTemplate, Renderer
 from agentgym.rollout import Agent
-from agentgym.trainers import config, eight_bit, lora
-from agentgym.trainers.config import Recipe, make_plugin
-from agentgym.trainers.credit import Credit
-from agentgym.trainers.credit.trial import learns_from_one, tells_turns_apart
+from agentgym.trainers import eight_bit, lora
+from agentgym.trainers.config import Recipe
 from agentgym.trainers.critic import Critic
 from agentgym.trainers.engines.local import LocalEngine
 from agentgym.trainers.engines.naive import NaiveEngine
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.recompute import recompute
-from agentgym.trainers.rewards import ChecksTasks, Reward
-from agentgym.trainers.rewards.combine import check_channels
-from agentgym.worker import Deadlines
+from agentgym.trainers.rewards import Reward
 
 LARGE_MODEL = 500_000_000
 """Above so many parameters `train.recompute: auto` is on."""
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """Fail early on everything that can be known before anything runs.
-
-    Raises:
-        UsageError: an unknown environment, split, scheme, channel or key.
-    """
-    if env_class(recipe.env.id).expert_name is None:
-        _refuse_expertless(recipe)
-    for split in (recipe.env.train, recipe.env.eval):
-        get_panel(recipe.env.id, split)
-    if recipe.env.args:
-        try:
-            asyncio.run(_make_one(recipe))
-        except EnvError as error:
-            raise UsageError(f"'env.args': {error}") from error
-    if recipe.env.pool == "inline" and recipe.env.deadlines != Deadlines():
-        raise UsageError("'env.deadlines' hold for worker processes; set --env.pool process")
-    device = choose_device(recipe)
-    if recipe.train.optimizer == "adamw8bit":
-        eight_bit.check(device)
-    if recipe.lora is not None:
-        registry.load("peft:LoraConfig")
-    for name, channel in recipe.rewards.items():
-        make_plugin(registry.rewards, name, channel.args, key=f"rewards.{name}")
-    credit = make_plugin(registry.credits, recipe.credit.name, recipe.credit.args, key="credit")
-    check_channels(config.channels(recipe), credit)
-    _check_loss(recipe, credit)
-    _check_groups(recipe, credit)
-    for name, channel in recipe.rewards.items():
-        _check_tasks(registry.rewards.make(name, **channel.args), recipe)
-    curriculum = recipe.curriculum
-    make_plugin(registry.curricula, curriculum.name, curriculum.args, key="curriculum")
-    shared = {"train.tasks_per_step": recipe.train.tasks_per_step}
-    if recipe.warm_start is not None:
-        shared["warm_start.episodes_per_update"] = recipe.warm_start.episodes_per_update
-    for key, count in shared.items():
-        if count % recipe.processes:
-            raise UsageError(
-                f"{key} is {count}, which {recipe.processes} processes cannot share evenly"
-            )
-
-
-def _check_loss(recipe: Recipe, credit: Credit) -> None:
-    """Hold the loss against what the credit scheme gives."""
-    loss = make_plugin(registry.losses, recipe.loss.name, recipe.loss.args, key="loss")
-    if loss.one_advantage and tells_turns_apart(credit):
-        raise UsageError(
-            f"loss {recipe.loss.name} has one advantage an episode, but credit scheme "
-            f"{recipe.credit.name} gives turns of one episode different ones; for GSPO use loss "
-            "gspo_token"
-        )
-    if loss.reads_clip_scales and credit([]).clip_scales is None:
-        raise UsageError(
-            f"loss {recipe.loss.name} clips each turn as its credit says, but credit scheme "
-            f"{recipe.credit.name} does not say; use credit a2tgpo, or loss grpo_c"
-        )
-
-
-def _check_groups(recipe: Recipe, credit: Credit) -> None:
-    """Hold the episodes of a group against what the credit scheme compares."""
-    if recipe.sampler.temperature == 0 and recipe.train.steps:
-        raise UsageError(
-            "sampler.temperature is 0, so that all episodes of a group would be the same one; set "
-            "it to 1, or to 0.05 or more (evaluation plays greedily, too, whatever it is)"
-        )
-    if recipe.train.group_size == 1 and recipe.train.steps and not learns_from_one(credit):
-        raise UsageError(
-            f"train.group_size is 1, but credit scheme {recipe.credit.name} compares the episodes "
-            "of a group, and one alone gets no advantage; set it to 2 or more, or take a scheme "
-            "that needs no group, such as reinforce_pp"
-        )
-
-
-def _refuse_expertless(recipe: Recipe) -> None:
-    """Name what needs the expert that an environment does not have."""
-    give = "give its class `expert_action` and `expert_name`"
-    if recipe.warm_start is not None:
-        raise UsageError(
-            f"warm_start imitates an expert, and '{recipe.env.id}' has none; {give}, or set "
-            "warm_start to null"
-        )
-    if recipe.model.path == "tiny":
-        raise UsageError(
-            f"model tiny is built from the text of an expert's episodes, and '{recipe.env.id}' has "
-            f"no expert; {give}, or set model.path to a model folder or hub name"
-        )
-
-
-def _check_tasks(reward: Reward, recipe: Recipe) -> None:
-    """Show the tasks of the train split to a reward channel that wants to see them."""
-    if isinstance(reward, ChecksTasks):
-        for task in get_panel(recipe.env.id, recipe.env.train):
-            reward.check_task(task)
-
-
-async def _make_one(recipe: Recipe) -> None:
-    """Make an environment where the recipe's will live, and close it."""
-    async with make_pool(recipe) as pool, pool.seat():
-        pass
 
 
 def choose_device(recipe: Recipe) -> str:
@@ -267,6 +161,14 @@ def make_renderer(recipe: Recipe, policy: Policy) -> Renderer:
     )
 
 
+def make_rewards(recipe: Recipe) -> dict[str, Reward]:
+    """The recipe's reward channels by name."""
+    return {
+        name: registry.rewards.make(name, **channel.args)
+        for name, channel in recipe.rewards.items()
+    }
+
+
 def reads_values(recipe: Recipe) -> bool:
     """Whether the recipe's credit scheme reads a critic's values."""
     return "values" in registry.credits.get(recipe.credit.name).reads
@@ -274,7 +176,7 @@ def reads_values(recipe: Recipe) -> bool:
 
 def keeps_reference(recipe: Recipe) -> bool:
     """Whether the loss or a reward channel asks the policy that the run began with."""
-    channels = (registry.rewards.make(name, **c.args) for name, c in recipe.rewards.items())
+    channels = make_rewards(recipe).values()
     return recipe.train.kl > 0 or any(getattr(c, "asks_reference", False) for c in channels)
 
 

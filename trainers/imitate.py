@@ -208,14 +208,21 @@ def _collect(
         advance(tally.played, _remark(tally))
         if world.leads:
             own_seed = derive_seed(recipe.seed, "held out")
-            with closing(
-                demonstrate(pool, panels.eval.tasks, seed=own_seed, mistakes=0.0)
-            ) as shown:
-                for demonstration in islice(shown, HELD_OUT):
-                    found.held_out += sft.tokenize(demonstration, renderer, observation_loss=0.0)
-                    if stop.asked:
-                        break
+            found.held_out += _hold_out(pool, panels.eval, renderer, seed=own_seed, stop=stop)
     return found
+
+
+def _hold_out(
+    pool: Pool, panel: Panel, renderer: Renderer, *, seed: int, stop: Stop
+) -> list[sft.ImitationSequence]:
+    """A few demonstrations without mistakes to judge the imitation by."""
+    sequences: list[sft.ImitationSequence] = []
+    with closing(demonstrate(pool, panel.tasks, seed=seed, mistakes=0.0)) as shown:
+        for demonstration in islice(shown, HELD_OUT):
+            sequences += sft.tokenize(demonstration, renderer, observation_loss=0.0)
+            if stop.asked:
+                break
+    return sequences
 
 
 def _remark(tally: Tally) -> str:

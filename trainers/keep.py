@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from agentgym.trainers.credit import Credit
+from agentgym.trainers.credit.layout import NEGLIGIBLE
 from agentgym.types import Group
 
-MIN_ADVANTAGE = 1e-12
-"""A group whose advantages are all smaller carries no credit."""
 MIN_SPREAD = 1e-6
 """Scores closer than this are equal: above rounding, below any difference a task means."""
 
@@ -16,7 +15,7 @@ def carries_credit(group: Group) -> bool:
     rows: list[tuple[float, ...]] = []
     for episode in group.valid:
         rows += episode.token_advantages or (episode.advantages or (),)
-    return any(abs(advantage) > MIN_ADVANTAGE for row in rows for advantage in row)
+    return any(abs(advantage) > NEGLIGIBLE for row in rows for advantage in row)
 
 
 def is_informative(group: Group, credit: Credit) -> bool:

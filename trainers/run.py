@@ -23,7 +23,6 @@ from agentgym.panel import Panel
 from agentgym.trainers import checkpoint, config, lost, plan, precision, report, run_folder
 from agentgym.trainers.build import (
     Panels,
-    check_recipe,
     choose_device,
     keeps_reference,
     load_policy,
@@ -31,8 +30,10 @@ from agentgym.trainers.build import (
     make_critic,
     make_optimizer,
     make_pool,
+    make_rewards,
     merge_adapter,
 )
+from agentgym.trainers.checks import check_recipe
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.control import run_control
 from agentgym.trainers.evaluate import evaluate, figures, greedy
@@ -195,10 +196,6 @@ def _trainer(
         kv_tokens=size_pool(recipe, policy, num_evaluated=len(panels.eval)),
         meter=meter,
     )
-    rewards = {
-        name: registry.rewards.make(name, **channel.args)
-        for name, channel in recipe.rewards.items()
-    }
     return Trainer(
         recipe=recipe,
         world=world,
@@ -208,7 +205,7 @@ def _trainer(
         agent=agent,
         pool=make_pool(recipe),
         panel=panels.train,
-        rewards=rewards,
+        rewards=make_rewards(recipe),
         credit=registry.credits.make(recipe.credit.name, **recipe.credit.args),
         loss=registry.losses.make(recipe.loss.name, **recipe.loss.args),
         curriculum=registry.curricula.make(recipe.curriculum.name, **recipe.curriculum.args),

@@ -16,7 +16,8 @@ from agentgym import registry
 from agentgym.env import env_class
 from agentgym.errors import UsageError
 from agentgym.trainers import eight_bit
-from agentgym.trainers.build import check_recipe, choose_device
+from agentgym.trainers.build import choose_device
+from agentgym.trainers.checks import check_recipe
 from agentgym.trainers.config import (
     Recipe,
     dump,
@@ -179,6 +180,10 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         "it goes into 'turn', which credit scheme Salt does not read",
     ),
     "channel that is missing": (("--credit.name", "igpo"), "reads channel 'information_gain'"),
+    "weight of a channel": (
+        ("--rewards.invalid_action", "{weight: .nan, into: outcome}"),
+        "'rewards.invalid_action.weight' is nan: ",
+    ),
     "beta": (("--train.betas", "[2, 0.9]"), "'train.betas.0' is 2: .*less than 1"),
     "negative beta": (("--warm_start.betas", "[0.9, -1]"), "'warm_start.betas.1' is -1: "),
     "device": (("--model.device", "tpu"), r"'model.device' is 'tpu': .*auto\|cpu\|cuda"),
@@ -233,6 +238,12 @@ def test_wrong_input_is_named_in_one_line(case: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         resolved(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "adapter_model.safetensors").touch()
+    with pytest.raises(UsageError, match="is an adapter without its model; `agentgym export-model"):
+        resolved("--model.path", str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.study import STUDIES, Run, Study, difference, signals
 from scored import ended, group
 
-from agentgym.trainers.build import check_recipe
+from agentgym.trainers.checks import check_recipe
 from agentgym.trainers.config import resolve
 
 

@@ -17,7 +17,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 NEGLIGIBLE = 1e-9
-"""Metrics take a smaller advantage for zero: a mean of equal numbers is off by one rounding."""
+"""A smaller advantage is none: a mean of equal numbers is off by one rounding."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
