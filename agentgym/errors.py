@@ -5,7 +5,7 @@ AgentGymError
 |- EnvError                    an environment raised or broke its contract
 |  `- ScoreError               grading failed; the episode has no score
 |- DeadlineError               a call outlived its deadline
-|- WorkerError                 the process an environment lived in died
+|- WorkerError                 the process an environment lives in died, or cannot be started
 |- SandboxError                a sandbox failed, as opposed to the command in it
 |- EngineError                 generation failed
 |- ContextError                a task's first prompt does not fit the model's context
@@ -51,7 +51,7 @@ class DeadlineError(AgentGymError):
 
 
 class WorkerError(AgentGymError):
-    """A worker process died."""
+    """A worker process died, or could not be started."""
 
 
 class SandboxError(AgentGymError):
