@@ -26,7 +26,7 @@ from agentgym.errors import SandboxError, UsageError
 from agentgym.guard import GuardedEnv
 from agentgym.listing import Filter, rows_of
 from agentgym.registry import load
-from agentgym.replay import episode_text, find_episode, printable
+from agentgym.replay import episode_text, find_episode, printable, replay_command
 from agentgym.rows import to_row
 from agentgym.types import Task
 
@@ -125,7 +125,7 @@ def evaluate(
     print(f"success {result['success']:.1%} [{low:.1%}, {high:.1%}], score {result['score']:.3f}")
     by_type = [(k, None if v is None else f"{v:.1%}") for k, v in result["by_type"].items()]
     show_table(("type", "success"), by_type)
-    print(f"read an episode: agentgym replay {folder} --file {result['file']}")
+    print(f"read an episode: {replay_command(folder, file=result['file'])}")
     return 0
 
 
@@ -254,7 +254,7 @@ def episodes(folder: Path, wanted: Filter, *, sql: str | None, as_json: bool) ->
         where = shlex.quote(str(folder))
         more = "with --step N, --status S, --task ID or --sql QUERY"
         print(f"rows of episodes: agentgym episodes {where} {more}")
-        print(f"read one: agentgym replay {where} --file {rows[-1][0]}")
+        print(f"read one: {replay_command(folder, file=rows[-1][0])}")
     return 0
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
 
 from agentgym.errors import StoreError, UsageError
 from agentgym.store import STEP_FILE, Run
@@ -11,6 +14,24 @@ from agentgym.types import Episode, Turn
 
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal might obey, and lone surrogates, which no output can hold."""
+
+
+def replay_command(
+    folder: Path,
+    *,
+    file: str | None = None,
+    step: int | None = None,
+    group: int | None = None,
+    member: int | None = None,
+) -> str:
+    """What to type in a shell to read an episode of a run; None leaves the choice to the command.
+
+    >>> replay_command(Path("my run"), step=3, group=0)
+    "agentgym replay 'my run' --step 3 --group 0"
+    """
+    options = {"file": file, "step": step, "group": group, "member": member}
+    given = [(f"--{name}", str(value)) for name, value in options.items() if value is not None]
+    return shlex.join(["agentgym", "replay", str(folder), *chain.from_iterable(given)])
 
 
 def find_episode(

@@ -172,11 +172,12 @@ def test_without_a_name_it_checks_the_trainers_numbers(
 def test_comparing_shows_correlation_and_where_to_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run(tmp_path, by_seed)
-    shown = call(capsys, "credit", tmp_path, "--compare", "salt,gigpo, crbc")
+    folder = tmp_path / "my run"
+    write_run(folder, by_seed)
+    shown = call(capsys, "credit", folder, "--compare", "salt,gigpo, crbc")
     assert "correlation over turns" in shown
     assert "where they disagree most" in shown
-    assert f"read it: agentgym replay {tmp_path} --step " in shown
+    assert f"read it: agentgym replay '{folder}' --step " in shown
     assert shown.count("+1.000") >= 3
 
 

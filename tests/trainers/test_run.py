@@ -50,7 +50,7 @@ def finished(corridor_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def copy(finished: RunResult, tmp_path: Path) -> Path:
     """A copy of it to do harm to."""
-    return shutil.copytree(finished.folder, tmp_path / "copy")
+    return shutil.copytree(finished.folder, tmp_path / "a copy")
 
 
 def save_recipe(recipe: Recipe, folder: Path) -> str:
@@ -325,7 +325,7 @@ def judged(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> dict
 
 
 def test_eval_plays_what_the_run_played_and_keeps_the_episodes(
-    copy: Path, capsys: pytest.CaptureFixture[str]
+    finished: RunResult, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = store.open(copy).report()
     sampled = judged(capsys, copy, "--tasks", "3", "--samples", "2")
@@ -343,7 +343,10 @@ def test_eval_plays_what_the_run_played_and_keeps_the_episodes(
     assert main(["eval", str(copy), "--tasks", "2"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("gen1/unseen[:2] ")
-    assert "agentgym replay" in shown
+    file = "judge-000002-gen1-unseen-2-sampled-1"
+    assert f"read an episode: agentgym replay '{copy}' --file {file}\n" in shown
+    said = replace(finished, folder=copy).summary()
+    assert said.endswith(f"\nread an episode: agentgym replay '{copy}'")
 
 
 def test_eval_falls_back_on_the_checkpoint_before_a_damaged_one(
