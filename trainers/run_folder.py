@@ -25,8 +25,8 @@ WRITTEN = {
     *("report.json", "report.md", "curve.png"),
 }
 """All that a run writes into its folder; a folder with anything else in it is never deleted."""
-OF_A_STEP = re.compile(r"(?P<kind>step|eval)-(?P<number>\d+)(-.+)?")
-"""Episode files, without their ending, that a step or an evaluation before it wrote."""
+OF_A_RUN = re.compile(r"(?P<kind>step|eval|control)-(?P<number>\d+)(-.+)?\.parquet(\.sha256)?")
+"""Episode files that the run itself wrote, and their digests."""
 FOR_PEOPLE = ("title", "note")
 """Keys of a recipe that change nothing of its run."""
 
@@ -174,21 +174,32 @@ def note(folder: Path, row: Mapping[str, Any]) -> None:
 
 def forget_after(folder: Path, first: int) -> None:
     """Drop what the steps from `first` on left behind, for they run again; -1 drops everything."""
-    run = store.open(folder)
     kept = [
         row
-        for row in run.metrics()
+        for row in store.open(folder).metrics()
         if row.get("step", -1) < first
         and row.get("at", 0) <= first
         and row.get("phase") != "control"
     ]
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
-    for path in run.files():
-        found = OF_A_STEP.fullmatch(path.stem)
-        # An evaluation is that of the model before the step of its number; the control comes last.
-        late = found and int(found["number"]) >= first + (found["kind"] == "eval")
-        if late or path.stem.startswith("control-"):
+    # In order: a digest goes after its file, which would look damaged without it.
+    for path in sorted((folder / "episodes").glob("*")):
+        if _is_forgotten(path.name, first):
             path.unlink()
     for path in folder.iterdir():
         if is_torn(path.name):
             path.unlink()
+
+
+def _is_forgotten(name: str, first: int) -> bool:
+    """Whether the run wrote the episode file from step `first` on, or a kill left it half-written.
+
+    What `agentgym eval` has half-written stays: it may be at work.
+    """
+    torn = store.TEMPORARY.fullmatch(name)
+    found = OF_A_RUN.fullmatch(torn["name"] if torn else name)
+    if found is None:
+        return False
+    # An evaluation is that of the model before the step of its number; the control comes last.
+    late = int(found["number"]) >= first + (found["kind"] == "eval")
+    return late or found["kind"] == "control" or torn is not None
