@@ -8,13 +8,12 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import yaml
 
 from agentgym import registry
 from agentgym.errors import StoreError, UsageError
 from agentgym.replay import span
 from agentgym.store import STEP_FILE, Run
-from agentgym.trainers import config
+from agentgym.trainers import config, run_folder
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.credit import Credit
 from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
@@ -150,13 +149,9 @@ def read_recipe(run: Run) -> Recipe:
     """The recipe that a run was made with.
 
     Raises:
-        StoreError: it has none, or one that this program cannot read.
+        UsageError: as `run_folder.read_recipe`.
     """
-    path = run.folder / "config.yaml"
-    try:
-        return config.validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise StoreError(f"no recipe in '{run.folder}': {error}") from error
+    return run_folder.read_recipe(run.folder)
 
 
 def steps_of(run: Run, step: int | None) -> tuple[int, ...]:

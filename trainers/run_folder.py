@@ -47,20 +47,31 @@ def find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     whole = [name for name in found if not is_torn(name)]
     if not whole:
         return None
-    path = folder / "config.yaml"
     strangers = [name for name in whole if name not in WRITTEN]
-    if not path.is_file() or strangers:
+    if not (folder / "config.yaml").is_file() or strangers:
         what = f"'{strangers[0]}' in it is no part of a run" if strangers else "it holds no run"
         raise UsageError(f"'{folder}' is not empty and {what}; choose another folder")
     if resume:
         if not any((folder / "checkpoints").glob("step-*")):
             return None
-        return config.validate(config.read_recipe(str(path)))
+        return read_recipe(folder)
     if not force:
         raise UsageError(
             f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
         )
     return None
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe that a run was made with.
+
+    Raises:
+        UsageError: the folder holds no run, or its recipe cannot be read here.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UsageError(f"'{folder}' holds no run: it has no config.yaml")
+    return config.validate(config.read_recipe(str(path)))
 
 
 def go_on(folder: Path, stored: Recipe, wanted: Recipe) -> Recipe:

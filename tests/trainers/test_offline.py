@@ -231,8 +231,18 @@ def test_a_scheme_whose_channel_was_not_recorded_says_so(
 def test_a_folder_that_is_no_run_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "no recipe in" in refuse(capsys, "credit", tmp_path, code=1)
-    store.write_text(tmp_path / "config.yaml", config.dump(small_recipe("tiny")))
+    path, recipe = tmp_path / "config.yaml", config.dump(small_recipe("tiny"))
+    assert f"'{tmp_path}' holds no run: it has no config.yaml" in refuse(capsys, "credit", tmp_path)
+    for content, said in (
+        (b"\xff", f"recipe '{path}' cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        (b"", f"recipe '{path}' is not a mapping of keys"),
+        (b"a: [", f"recipe '{path}' cannot be read: while parsing"),
+        (f"{recipe}seed: 1\n".encode(), "key 'seed' stands there a second time"),
+        (recipe.replace("seed:", "sead:").encode(), "unknown key 'sead'; did you mean 'seed'?"),
+    ):
+        path.write_bytes(content)
+        assert said in refuse(capsys, "credit", tmp_path)
+    store.write_text(path, recipe)
     assert "no train steps in" in refuse(capsys, "credit", tmp_path, code=1)
 
 
