@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentgym.errors import StoreError, UsageError, unknown
+from agentgym.errors import StoreError, UsageError, span, unknown
 from agentgym.panel import Panel
 from agentgym.rows import SCHEMA_VERSION, from_row, schema, to_row
 from agentgym.types import Episode, Group, Task
@@ -223,6 +223,26 @@ class Run:
     def files(self) -> tuple[Path, ...]:
         """The episode files, train steps and evaluations, by name."""
         return tuple(sorted((self.folder / "episodes").glob("*.parquet")))
+
+    def steps(self) -> tuple[int, ...]:
+        """The train steps whose episodes are stored, in order."""
+        return tuple(sorted(self._step_files()))
+
+    def step_file(self, step: int) -> str:
+        """The episode file of a train step, without its ending.
+
+        Raises:
+            UsageError: it is not stored; the message says which are.
+        """
+        names = self._step_files()
+        if step not in names:
+            stored = span(sorted(names))
+            raise UsageError(f"no train step {step} in '{self.folder}'; stored: {stored}")
+        return names[step]
+
+    def _step_files(self) -> dict[int, str]:
+        matches = (STEP_FILE.fullmatch(path.stem) for path in self.files())
+        return {int(match[1]): match[0] for match in matches if match}
 
     def sound_files(self) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         """The readable episode files, and one message for each that is not."""

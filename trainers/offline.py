@@ -11,8 +11,7 @@ import numpy as np
 
 from agentgym import registry
 from agentgym.errors import StoreError, UsageError
-from agentgym.replay import span
-from agentgym.store import STEP_FILE, Run
+from agentgym.store import Run
 from agentgym.trainers import config, run_folder
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.credit import Credit
@@ -161,20 +160,18 @@ def steps_of(run: Run, step: int | None) -> tuple[int, ...]:
         StoreError: there is none.
         UsageError: not that one.
     """
-    matches = (STEP_FILE.fullmatch(path.stem) for path in run.files())
-    found = tuple(int(match[1]) for match in matches if match)
+    found = run.steps()
     if not found:
         raise StoreError(f"no train steps in '{run.folder}'")
     if step is None:
         return found
-    if step not in found:
-        raise UsageError(f"no train step {step} in '{run.folder}'; stored: {span(found)}")
+    run.step_file(step)  # which is refused here where it is not stored
     return (step,)
 
 
 def read_step(run: Run, recipe: Recipe, step: int) -> tuple[ScoredGroup, ...]:
     """A train step's groups as its credit scheme saw them."""
-    return combine(run.groups(f"step-{step:06d}"), config.channels(recipe))
+    return combine(run.groups(run.step_file(step)), config.channels(recipe))
 
 
 def make_scheme(recipe: Recipe, name: str, settings: Mapping[str, Any]) -> Scheme:
