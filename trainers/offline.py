@@ -14,7 +14,7 @@ from agentgym.errors import StoreError, UsageError
 from agentgym.store import Run
 from agentgym.trainers import config, run_folder
 from agentgym.trainers.config import Recipe
-from agentgym.trainers.credit import Credit
+from agentgym.trainers.credit import WORDS, Credit
 from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
 from agentgym.trainers.graph_data import GraphData, draw
 from agentgym.trainers.metrics import join
@@ -22,7 +22,7 @@ from agentgym.trainers.overrides import parse_overrides
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, ScoredGroup
 
-NEVER_MISSING = frozenset({"outcome", "turn", "states", "batch"})
+NEVER_MISSING = WORDS - {"values"}
 """What a scheme may read of any stored step."""
 
 

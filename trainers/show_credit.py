@@ -14,12 +14,10 @@ from agentgym.commands import print_json, show_table
 from agentgym.errors import UsageError
 from agentgym.replay import printable, replay_command
 from agentgym.trainers import offline
-from agentgym.trainers.credit.layout import FloatArray
+from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
 from agentgym.trainers.graph_data import Edge, GraphData, Node
 from agentgym.trainers.offline import Comparison, Scheme
 
-NEGLIGIBLE = 1e-9
-"""A smaller advantage is no advantage; it is rounding."""
 WIDTH, STATE_WIDTH = 40, 80
 """Characters of an action, and of a state, in a table."""
 GRAPH_ROWS = 60
