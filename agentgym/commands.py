@@ -104,14 +104,18 @@ def evaluate(
     *,
     split: str | None,
     tasks: int | None,
-    samples: int,
+    samples: int | None,
     greedy: bool,
     as_json: bool,
 ) -> int:
     """Play a panel with a run's newest model; 1 when not one episode is valid."""
+    if greedy and samples is not None:
+        raise UsageError(
+            "--greedy plays one episode a task, for all would be the same; leave --samples out"
+        )
     run = store.open(folder)
     judge = load("agentgym.trainers.judge:judge")
-    result = judge(run, split=split, tasks=tasks, samples=samples, greedy=greedy)
+    result = judge(run, split=split, tasks=tasks, samples=samples or 1, greedy=greedy)
     if as_json:
         print_json(result)
         return 1 if result["success"] is None else 0
