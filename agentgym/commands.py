@@ -238,10 +238,12 @@ def episodes(folder: Path, wanted: Filter, *, sql: str | None, as_json: bool) ->
     if sql is not None and wanted.chosen:
         raise UsageError("--sql takes no other filter: say it in the query's WHERE")
     run = store.open(folder)
-    for complaint in run.sound_files()[1]:
+    found = run.sound_files()
+    for complaint in found[1]:
         Console(stderr=True).print(f"skipped {complaint}", style="yellow", markup=False)
     try:
-        result = run.connect().execute(sql) if sql else rows_of(run.connect(), wanted)
+        connection = run.connect(found)
+        result = connection.execute(sql) if sql else rows_of(connection, wanted)
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {str(error).splitlines()[0]}") from error
     head = [column[0] for column in result.description or ()]

@@ -298,17 +298,22 @@ class Run:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return report
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, found: tuple[tuple[Path, ...], tuple[str, ...]] | None = None
+    ) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with the views `episodes` and `turns` over the sound files.
 
         `episodes` has every column but pictures and a `file`; `turns` has one row per turn.
+
+        Args:
+            found: what `sound_files` gave, for it reads every file; None asks it.
 
         Raises:
             StoreError: no episode file is readable.
         """
         import duckdb
 
-        good, bad = self.sound_files()
+        good, bad = found or self.sound_files()
         if not good:
             raise StoreError("\n".join(bad) or f"no episodes in '{self.folder}'")
         connection = duckdb.connect()

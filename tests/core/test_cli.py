@@ -517,6 +517,23 @@ def test_a_damaged_file_is_reported_and_the_others_are_shown(
     assert str(damaged) in captured.err
 
 
+OPENED = """
+import sys
+from agentgym.cli import main
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(arguments[0]) if event == "open" else None)
+assert main(["episodes", sys.argv[1], "--json"]) == 0
+print(*[path for path in map(str, opened) if path.endswith(".parquet")], file=sys.stderr)
+"""
+"""Says which episode files Python opened; libraries open them in code of their own."""
+
+
+def test_every_episode_file_is_checked_once(run_folder: Path) -> None:
+    code = [sys.executable, "-c", OPENED, str(run_folder)]
+    done = subprocess.run(code, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.split() == [str(path) for path in store.open(run_folder).files()]
+
+
 def test_doctor_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("doctor", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
