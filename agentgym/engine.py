@@ -63,7 +63,7 @@ class Request:
     """Ask for one action."""
 
     episode: EpisodeId
-    """Names the episode for its cache between turns, and orders rows by (group, member)."""
+    """Names the episode for its cache between turns, and orders rows by (step, group, member)."""
     turn: int
     ids: tuple[int, ...]
     """The whole sequence so far, as the model must see it."""
