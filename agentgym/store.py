@@ -277,13 +277,20 @@ class Run:
         )
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`; a torn last line is left out."""
+        """The lines of `metrics.jsonl`; a last line that a kill tore is left out.
+
+        Raises:
+            StoreError: another line cannot be read.
+        """
         path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() else []
         rows = []
-        for line in lines:
-            with suppress(json.JSONDecodeError):
+        for number, line in enumerate(lines, start=1):
+            try:
                 rows.append(json.loads(line))
+            except ValueError as error:  # Unicode's is one
+                if number < len(lines):
+                    raise StoreError(f"{path}: line {number} is no JSON: {error}") from error
         return rows
 
     def report(self) -> dict[str, Any]:

@@ -289,6 +289,16 @@ def test_a_torn_last_line_of_metrics_is_left_out(tmp_path: Path) -> None:
         assert len(read) >= 2
 
 
+@pytest.mark.parametrize("harm", [b'{"step": 1', b"", b"\xff\xfe", b"\x00\x00"])
+def test_any_other_unreadable_line_of_metrics_is_named(tmp_path: Path, harm: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 0}\n' + harm + b'\n{"step": 2}\n')
+    with pytest.raises(StoreError, match=r"metrics\.jsonl: line 2 is no JSON"):
+        store.open(tmp_path).metrics()
+    path.write_bytes(b'{"step": 0}\n' + harm)
+    assert store.open(tmp_path).metrics() == [{"step": 0}]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
