@@ -145,7 +145,7 @@ def _add_eval(verbs: Any) -> None:
     parser.add_argument("folder", type=Path, metavar="RUN")
     parser.add_argument("--split", help="default: the split that the run was judged on")
     parser.add_argument("--tasks", type=count, help="only the first so many tasks")
-    parser.add_argument("--samples", type=count, default=1, help="sampled episodes per task")
+    parser.add_argument("--samples", type=count, help="sampled episodes per task; default: 1")
     parser.add_argument("--greedy", action="store_true", help="always the likeliest token")
     add_json(parser)
     parser.set_defaults(
@@ -153,7 +153,7 @@ def _add_eval(verbs: Any) -> None:
             options.folder,
             split=options.split,
             tasks=options.tasks,
-            samples=1 if options.greedy else options.samples,
+            samples=options.samples,
             greedy=options.greedy,
             as_json=options.json,
         )

@@ -26,7 +26,7 @@ from agentgym.errors import SandboxError, UsageError
 from agentgym.guard import GuardedEnv
 from agentgym.listing import Filter, rows_of
 from agentgym.registry import load
-from agentgym.replay import episode_text, find_episode, printable
+from agentgym.replay import episode_text, find_episode, printable, replay_command
 from agentgym.rows import to_row
 from agentgym.types import Task
 
@@ -104,14 +104,18 @@ def evaluate(
     *,
     split: str | None,
     tasks: int | None,
-    samples: int,
+    samples: int | None,
     greedy: bool,
     as_json: bool,
 ) -> int:
     """Play a panel with a run's newest model; 1 when not one episode is valid."""
+    if greedy and samples is not None:
+        raise UsageError(
+            "--greedy plays one episode a task, for all would be the same; leave --samples out"
+        )
     run = store.open(folder)
     judge = load("agentgym.trainers.judge:judge")
-    result = judge(run, split=split, tasks=tasks, samples=samples, greedy=greedy)
+    result = judge(run, split=split, tasks=tasks, samples=samples or 1, greedy=greedy)
     if as_json:
         print_json(result)
         return 1 if result["success"] is None else 0
@@ -125,7 +129,7 @@ def evaluate(
     print(f"success {result['success']:.1%} [{low:.1%}, {high:.1%}], score {result['score']:.3f}")
     by_type = [(k, None if v is None else f"{v:.1%}") for k, v in result["by_type"].items()]
     show_table(("type", "success"), by_type)
-    print(f"read an episode: agentgym replay {folder} --file {result['file']}")
+    print(f"read an episode: {replay_command(folder, file=result['file'])}")
     return 0
 
 
@@ -234,10 +238,12 @@ def episodes(folder: Path, wanted: Filter, *, sql: str | None, as_json: bool) ->
     if sql is not None and wanted.chosen:
         raise UsageError("--sql takes no other filter: say it in the query's WHERE")
     run = store.open(folder)
-    for complaint in run.sound_files()[1]:
+    found = run.sound_files()
+    for complaint in found[1]:
         Console(stderr=True).print(f"skipped {complaint}", style="yellow", markup=False)
     try:
-        result = run.connect().execute(sql) if sql else rows_of(run.connect(), wanted)
+        connection = run.connect(found)
+        result = connection.execute(sql) if sql else rows_of(connection, wanted)
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {str(error).splitlines()[0]}") from error
     head = [column[0] for column in result.description or ()]
@@ -254,7 +260,7 @@ def episodes(folder: Path, wanted: Filter, *, sql: str | None, as_json: bool) ->
         where = shlex.quote(str(folder))
         more = "with --step N, --status S, --task ID or --sql QUERY"
         print(f"rows of episodes: agentgym episodes {where} {more}")
-        print(f"read one: agentgym replay {where} --file {rows[-1][0]}")
+        print(f"read one: {replay_command(folder, file=rows[-1][0])}")
     return 0
 
 

@@ -32,10 +32,11 @@ class Sampler(BaseModel):
     """Logits are divided by it; 0 is greedy. Below 0.05, `Generation.kept` could be too small for
     a float."""
     top_p: float = Field(default=1.0, gt=0, le=1)
-    """The likeliest tokens pass, as few as together have this probability. Of equally likely ones
-    those of smaller id come first."""
+    """The likeliest tokens pass, as few as together have this probability, and every other that is
+    exactly as likely as the last of them."""
     top_k: int | None = Field(default=None, ge=1)
-    """So many of the likeliest tokens pass; None: all."""
+    """So many of the likeliest tokens pass, and every other that is exactly as likely as the last
+    of them; None: all."""
     min_p: float = Field(default=0.0, ge=0, le=1)
     """Tokens at least this many times as likely as the likeliest one pass."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
@@ -62,7 +63,7 @@ class Request:
     """Ask for one action."""
 
     episode: EpisodeId
-    """Names the episode for its cache between turns, and orders rows by (group, member)."""
+    """Names the episode for its cache between turns, and orders rows by (step, group, member)."""
     turn: int
     ids: tuple[int, ...]
     """The whole sequence so far, as the model must see it."""

@@ -5,7 +5,7 @@ AgentGymError
 |- EnvError                    an environment raised or broke its contract
 |  `- ScoreError               grading failed; the episode has no score
 |- DeadlineError               a call outlived its deadline
-|- WorkerError                 the process an environment lived in died
+|- WorkerError                 the process an environment lives in died, or cannot be started
 |- SandboxError                a sandbox failed, as opposed to the command in it
 |- EngineError                 generation failed
 |- ContextError                a task's first prompt does not fit the model's context
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from agentgym.types import ErrorInfo
@@ -51,7 +51,7 @@ class DeadlineError(AgentGymError):
 
 
 class WorkerError(AgentGymError):
-    """A worker process died."""
+    """A worker process died, or could not be started."""
 
 
 class SandboxError(AgentGymError):
@@ -114,6 +114,17 @@ def describe(error: BaseException, phase: str, *, action: str | None = None) -> 
         action=action,
         trace=trace_of(error),
     )
+
+
+def span(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words.
+
+    >>> span([]), span([3]), span([3, 4, 7])
+    ('none', '3', '3 to 7')
+    """
+    if not numbers:
+        return "none"
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentgym.errors import UsageError, unknown
-from agentgym.replay import span
+from agentgym.errors import UsageError, span, unknown
 
 if TYPE_CHECKING:
     import duckdb

@@ -239,17 +239,19 @@ class ProcessPool(Pool):
 
     async def _take(self) -> Worker:
         while self._free:
-            worker = self._free.pop()
-            if worker.alive:
-                return worker
-            await worker.kill()  # it died while nobody used it
+            idle = self._free.pop()
+            if idle.alive:
+                return idle
+            await idle.kill()  # it died while nobody used it
         await asyncio.sleep(back_off_s(self._num_lost))
-        worker = Worker(self._deadlines, self._quarantine)
+        worker: Worker | None = None
         try:
+            worker = Worker(self._deadlines, self._quarantine)
             await worker.boot(self._boot_frame)
         except BaseException:
             self._num_lost += 1
-            await worker.kill()
+            if worker is not None:
+                await worker.kill()
             raise
         return worker
 

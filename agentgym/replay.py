@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shlex
+from itertools import chain
+from pathlib import Path
 
-from agentgym.errors import StoreError, UsageError
-from agentgym.store import STEP_FILE, Run
+from agentgym.errors import StoreError, UsageError, span
+from agentgym.store import Run
 from agentgym.types import Episode, Turn
 
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal might obey, and lone surrogates, which no output can hold."""
+
+
+def replay_command(
+    folder: Path,
+    *,
+    file: str | None = None,
+    step: int | None = None,
+    group: int | None = None,
+    member: int | None = None,
+) -> str:
+    """What to type in a shell to read an episode of a run; None leaves the choice to the command.
+
+    >>> replay_command(Path("my run"), step=3, group=0)
+    "agentgym replay 'my run' --step 3 --group 0"
+    """
+    options = {"file": file, "step": step, "group": group, "member": member}
+    given = [(f"--{name}", str(value)) for name, value in options.items() if value is not None]
+    return shlex.join(["agentgym", "replay", str(folder), *chain.from_iterable(given)])
 
 
 def find_episode(
@@ -45,22 +65,14 @@ def _step_file(run: Run, step: int | None) -> tuple[str, str]:
     names = [path.stem for path in run.files()]
     if not names:
         raise StoreError(f"no episodes in '{run.folder}'")
-    steps = {int(match[1]): match[0] for name in names if (match := STEP_FILE.fullmatch(name))}
+    steps = run.steps()
     if not steps and step is not None:
         hint = f"there are only evaluations; name one with --file, such as {names[-1]}"
         raise UsageError(f"no train step {step} in '{run.folder}'; {hint}")
     if not steps:
         return names[-1], f"'{names[-1]}'"
-    step = max(steps) if step is None else step
-    if step not in steps:
-        stored = span(sorted(steps))
-        raise UsageError(f"no train step {step} in '{run.folder}'; stored: {stored}")
-    return steps[step], f"train step {step}"
-
-
-def span(numbers: Sequence[int]) -> str:
-    """Ascending numbers in words: the only one, or the first and the last."""
-    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    step = steps[-1] if step is None else step
+    return run.step_file(step), f"train step {step}"
 
 
 def printable(text: str) -> str:

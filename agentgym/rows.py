@@ -22,10 +22,36 @@ def schema() -> pyarrow.Schema:
     """The columns of an episode file."""
     import pyarrow as pa
 
-    text, number, integer, binary = pa.string(), pa.float64(), pa.int64(), pa.binary()
-    tokens = pa.list_(pa.int32())
+    text, number = pa.string(), pa.float64()
     observation = pa.struct({"text": text, "choices": pa.list_(text), "key": text, "state": text})
-    turn = pa.struct(
+    columns: dict[str, Any] = {
+        **{name: pa.int32() for name in ("step", "group", "member")},
+        "task_id": text,
+        "panel_hash": text,
+        "env": text,
+        "seed": pa.int64(),
+        "system_prompt": text,
+        "first": observation,
+        "turns": pa.list_(_turn_type(observation)),
+        "images": pa.list_(pa.binary()),
+        "status": text,
+        "score": number,
+        "success": pa.bool_(),
+        "policy_version": pa.int32(),
+        "error": pa.struct({field.name: text for field in fields(ErrorInfo)}),
+        "advantages": pa.list_(number),
+        "token_advantages": pa.list_(pa.list_(number)),
+        "facts": text,
+    }
+    return pa.schema(columns, metadata={"agentgym.schema": SCHEMA_VERSION})
+
+
+def _turn_type(observation: pyarrow.DataType) -> pyarrow.DataType:
+    """The type of a turn, given that of an observation."""
+    import pyarrow as pa
+
+    text, number, tokens = pa.string(), pa.float64(), pa.list_(pa.int32())
+    return pa.struct(
         {
             "segment": pa.int32(),
             "prompt_ids": tokens,
@@ -44,26 +70,6 @@ def schema() -> pyarrow.Schema:
             "seconds": number,
         }
     )
-    columns: dict[str, Any] = {
-        **{name: pa.int32() for name in ("step", "group", "member")},
-        "task_id": text,
-        "panel_hash": text,
-        "env": text,
-        "seed": integer,
-        "system_prompt": text,
-        "first": observation,
-        "turns": pa.list_(turn),
-        "images": pa.list_(binary),
-        "status": text,
-        "score": number,
-        "success": pa.bool_(),
-        "policy_version": pa.int32(),
-        "error": pa.struct({field.name: text for field in fields(ErrorInfo)}),
-        "advantages": pa.list_(number),
-        "token_advantages": pa.list_(pa.list_(number)),
-        "facts": text,
-    }
-    return pa.schema(columns, metadata={"agentgym.schema": SCHEMA_VERSION})
 
 
 def _plain(text: str | None) -> str | None:

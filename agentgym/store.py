@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentgym.errors import StoreError, UsageError, unknown
+from agentgym.errors import StoreError, UsageError, span, unknown
 from agentgym.panel import Panel
 from agentgym.rows import SCHEMA_VERSION, from_row, schema, to_row
 from agentgym.types import Episode, Group, Task
@@ -224,6 +224,26 @@ class Run:
         """The episode files, train steps and evaluations, by name."""
         return tuple(sorted((self.folder / "episodes").glob("*.parquet")))
 
+    def steps(self) -> tuple[int, ...]:
+        """The train steps whose episodes are stored, in order."""
+        return tuple(sorted(self._step_files()))
+
+    def step_file(self, step: int) -> str:
+        """The episode file of a train step, without its ending.
+
+        Raises:
+            UsageError: it is not stored; the message says which are.
+        """
+        names = self._step_files()
+        if step not in names:
+            stored = span(sorted(names))
+            raise UsageError(f"no train step {step} in '{self.folder}'; stored: {stored}")
+        return names[step]
+
+    def _step_files(self) -> dict[int, str]:
+        matches = (STEP_FILE.fullmatch(path.stem) for path in self.files())
+        return {int(match[1]): match[0] for match in matches if match}
+
     def sound_files(self) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         """The readable episode files, and one message for each that is not."""
         good, bad = [], []
@@ -257,13 +277,20 @@ class Run:
         )
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`; a torn last line is left out."""
+        """The lines of `metrics.jsonl`; a last line that a kill tore is left out.
+
+        Raises:
+            StoreError: another line cannot be read.
+        """
         path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() else []
         rows = []
-        for line in lines:
-            with suppress(json.JSONDecodeError):
+        for number, line in enumerate(lines, start=1):
+            try:
                 rows.append(json.loads(line))
+            except ValueError as error:  # Unicode's is one
+                if number < len(lines):
+                    raise StoreError(f"{path}: line {number} is no JSON: {error}") from error
         return rows
 
     def report(self) -> dict[str, Any]:
@@ -278,17 +305,22 @@ class Run:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return report
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, found: tuple[tuple[Path, ...], tuple[str, ...]] | None = None
+    ) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with the views `episodes` and `turns` over the sound files.
 
         `episodes` has every column but pictures and a `file`; `turns` has one row per turn.
+
+        Args:
+            found: what `sound_files` gave, for it reads every file; None asks it.
 
         Raises:
             StoreError: no episode file is readable.
         """
         import duckdb
 
-        good, bad = self.sound_files()
+        good, bad = found or self.sound_files()
         if not good:
             raise StoreError("\n".join(bad) or f"no episodes in '{self.folder}'")
         connection = duckdb.connect()

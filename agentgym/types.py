@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
-Finish: TypeAlias = Literal["stop", "length", "abort"]
+Finish: TypeAlias = Literal["stop", "length"]
 
 
 def normalize_text(text: str) -> str:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat
@@ -70,7 +70,11 @@ class Quarantine:
 
 
 class Worker:
-    """Starts a process, plays the environment in it, and ends it with its whole process group."""
+    """Starts a process, plays the environment in it, and ends it with its whole process group.
+
+    Raises:
+        WorkerError: the process cannot be started: too many files or processes, too little memory.
+    """
 
     def __init__(self, deadlines: Deadlines, quarantine: Quarantine) -> None:
         self.system_prompt = ""
@@ -80,18 +84,13 @@ class Worker:
         self.lost = False
         """Whether it died, or was killed at a deadline."""
         self._deadlines, self._quarantine, self._task_id = deadlines, quarantine, ""
-        self._channel, theirs = socket.socketpair()
-        self._channel.setblocking(False)
-        with theirs:
-            arguments = [str(theirs.fileno()), str(os.getpid()), *sys.path]
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", BOOTSTRAP, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # a process group of its own, to be killed as one
-                env={**WORKER_ENVIRONMENT, **os.environ},
-            )
+        with boundary(WorkerError, "cannot start a worker process"), ExitStack() as undo:
+            self._channel, theirs = socket.socketpair()
+            undo.enter_context(self._channel)
+            with theirs:
+                self._process = _start(theirs)
+            self._channel.setblocking(False)
+            undo.pop_all()  # it stays open
 
     async def boot(self, frame: bytes) -> None:
         """Make the environment."""
@@ -195,6 +194,19 @@ class Worker:
                 raise ConnectionError
             view = view[size:]
         return received
+
+
+def _start(theirs: socket.socket) -> subprocess.Popen[bytes]:
+    """A process at the other end of the channel."""
+    arguments = [str(theirs.fileno()), str(os.getpid()), *sys.path]
+    return subprocess.Popen(
+        [sys.executable, "-c", BOOTSTRAP, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[theirs.fileno()],
+        start_new_session=True,  # a process group of its own, to be killed as one
+        env={**WORKER_ENVIRONMENT, **os.environ},
+    )
 
 
 def encode(phase: str, arguments: tuple[Any, ...]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TypeAlias
 
 from agentgym import store
 from agentgym.errors import AgentGymError
+from agentgym.replay import replay_command
 from agentgym.store import Run
 from agentgym.types import EpisodeId, ErrorInfo, Group
 
@@ -42,11 +42,8 @@ class Fault:
 
     def tell(self, folder: Path) -> str:
         """The error, how often, and how to read it."""
-        command = f"agentgym replay {shlex.quote(str(folder))} --file {self.file}"
-        return (
-            f"{self.episodes} times {self.message}; read one: {command} "
-            f"--group {self.group} --member {self.member}"
-        )
+        command = replay_command(folder, file=self.file, group=self.group, member=self.member)
+        return f"{self.episodes} times {self.message}; read one: {command}"
 
 
 def count_faults(lost: Iterable[Lost]) -> tuple[Fault, ...]:

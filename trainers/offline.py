@@ -8,15 +8,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import yaml
 
 from agentgym import registry
 from agentgym.errors import StoreError, UsageError
-from agentgym.replay import span
-from agentgym.store import STEP_FILE, Run
-from agentgym.trainers import config
+from agentgym.store import Run
+from agentgym.trainers import config, run_folder
 from agentgym.trainers.config import Recipe
-from agentgym.trainers.credit import Credit
+from agentgym.trainers.credit import WORDS, Credit
 from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
 from agentgym.trainers.graph_data import GraphData, draw
 from agentgym.trainers.metrics import join
@@ -24,7 +22,7 @@ from agentgym.trainers.overrides import parse_overrides
 from agentgym.trainers.rewards.combine import combine
 from agentgym.types import Credited, Episode, ScoredGroup
 
-NEVER_MISSING = frozenset({"outcome", "turn", "states", "batch"})
+NEVER_MISSING = WORDS - {"values"}
 """What a scheme may read of any stored step."""
 
 
@@ -150,13 +148,9 @@ def read_recipe(run: Run) -> Recipe:
     """The recipe that a run was made with.
 
     Raises:
-        StoreError: it has none, or one that this program cannot read.
+        UsageError: as `run_folder.read_recipe`.
     """
-    path = run.folder / "config.yaml"
-    try:
-        return config.validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise StoreError(f"no recipe in '{run.folder}': {error}") from error
+    return run_folder.read_recipe(run.folder)
 
 
 def steps_of(run: Run, step: int | None) -> tuple[int, ...]:
@@ -166,20 +160,18 @@ def steps_of(run: Run, step: int | None) -> tuple[int, ...]:
         StoreError: there is none.
         UsageError: not that one.
     """
-    matches = (STEP_FILE.fullmatch(path.stem) for path in run.files())
-    found = tuple(int(match[1]) for match in matches if match)
+    found = run.steps()
     if not found:
         raise StoreError(f"no train steps in '{run.folder}'")
     if step is None:
         return found
-    if step not in found:
-        raise UsageError(f"no train step {step} in '{run.folder}'; stored: {span(found)}")
+    run.step_file(step)  # which is refused here where it is not stored
     return (step,)
 
 
 def read_step(run: Run, recipe: Recipe, step: int) -> tuple[ScoredGroup, ...]:
     """A train step's groups as its credit scheme saw them."""
-    return combine(run.groups(f"step-{step:06d}"), config.channels(recipe))
+    return combine(run.groups(run.step_file(step)), config.channels(recipe))
 
 
 def make_scheme(recipe: Recipe, name: str, settings: Mapping[str, Any]) -> Scheme:

@@ -12,7 +12,7 @@ from typing import Any
 
 from agentgym import store
 from agentgym.panel import Panel
-from agentgym.trainers import config, lost, report_text
+from agentgym.trainers import lost, report_text, run_folder
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.evaluate import Figures, figures, gain
 from agentgym.trainers.fidelity import Fidelity, FidelityError, measure_fidelity
@@ -22,7 +22,7 @@ from agentgym.trainers.lost import Fault
 def write(folder: Path) -> dict[str, Any]:
     """Write `report.json`, `report.md` and `curve.png` of a finished run."""
     run = store.open(folder)
-    recipe = config.validate(config.read_recipe(str(folder / "config.yaml")))
+    recipe = run_folder.read_recipe(folder)
     panel = store.read_panel(folder / "panel-eval.parquet")
     last = recipe.train.steps
     results = {

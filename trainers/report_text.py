@@ -11,7 +11,7 @@ import numpy as np
 
 from agentgym.engine import Sampler
 from agentgym.env import env_class
-from agentgym.replay import episode_text
+from agentgym.replay import episode_text, replay_command
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.warm_start import WarmStartRecord
 from agentgym.types import Episode, Group
@@ -302,12 +302,11 @@ def _errors_text(folder: Path, faults: Sequence[Mapping[str, Any]]) -> str:
     """What episodes were lost to, and where to read one."""
     if not faults:
         return ""
-    command = f"agentgym replay {shlex.quote(str(folder))}"
     rows = [
         (
             f["episodes"],
             f["message"].replace("|", "\\|"),
-            f"`{command} --file {f['file']} --group {f['group']} --member {f['member']}`",
+            f"`{replay_command(folder, file=f['file'], group=f['group'], member=f['member'])}`",
         )
         for f in faults
     ]
@@ -316,8 +315,8 @@ def _errors_text(folder: Path, faults: Sequence[Mapping[str, Any]]) -> str:
 
 def _episode_block(folder: Path, step: int, episode: Episode) -> str:
     """One episode to read, and the command that opens it."""
-    where = f"--group {episode.id.group} --member {episode.id.member}"
-    command = f"agentgym replay {shlex.quote(str(folder))} --file eval-{step:06d}-sampled {where}"
+    where, file = episode.id, f"eval-{step:06d}-sampled"
+    command = replay_command(folder, file=file, group=where.group, member=where.member)
     return f"`{command}`\n\n```\n{episode_text(episode)}\n```"
 
 

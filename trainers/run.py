@@ -20,6 +20,7 @@ from agentgym import registry, store
 from agentgym.errors import StoreError, UsageError
 from agentgym.meter import Meter
 from agentgym.panel import Panel
+from agentgym.replay import replay_command
 from agentgym.trainers import checkpoint, config, lost, plan, precision, report, run_folder
 from agentgym.trainers.build import (
     Panels,
@@ -66,7 +67,7 @@ class RunResult:
         return (
             f"{headline(self.report)}\n"
             f"report: {self.folder / 'report.md'}\n"
-            f"read an episode: agentgym replay {self.folder}"
+            f"read an episode: {replay_command(self.folder)}"
         )
 
 

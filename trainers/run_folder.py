@@ -25,8 +25,8 @@ WRITTEN = {
     *("report.json", "report.md", "curve.png"),
 }
 """All that a run writes into its folder; a folder with anything else in it is never deleted."""
-OF_A_STEP = re.compile(r"(?P<kind>step|eval)-(?P<number>\d+)(-.+)?")
-"""Episode files, without their ending, that a step or an evaluation before it wrote."""
+OF_A_RUN = re.compile(r"(?P<kind>step|eval|control)-(?P<number>\d+)(-.+)?\.parquet(\.sha256)?")
+"""Episode files that the run itself wrote, and their digests."""
 FOR_PEOPLE = ("title", "note")
 """Keys of a recipe that change nothing of its run."""
 
@@ -47,20 +47,31 @@ def find_stored(folder: Path, *, resume: bool, force: bool) -> Recipe | None:
     whole = [name for name in found if not is_torn(name)]
     if not whole:
         return None
-    path = folder / "config.yaml"
     strangers = [name for name in whole if name not in WRITTEN]
-    if not path.is_file() or strangers:
+    if not (folder / "config.yaml").is_file() or strangers:
         what = f"'{strangers[0]}' in it is no part of a run" if strangers else "it holds no run"
         raise UsageError(f"'{folder}' is not empty and {what}; choose another folder")
     if resume:
         if not any((folder / "checkpoints").glob("step-*")):
             return None
-        return config.validate(config.read_recipe(str(path)))
+        return read_recipe(folder)
     if not force:
         raise UsageError(
             f"'{folder}' already holds a run; --resume goes on with it, --force replaces it"
         )
     return None
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe that a run was made with.
+
+    Raises:
+        UsageError: the folder holds no run, or its recipe cannot be read here.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UsageError(f"'{folder}' holds no run: it has no config.yaml")
+    return config.validate(config.read_recipe(str(path)))
 
 
 def go_on(folder: Path, stored: Recipe, wanted: Recipe) -> Recipe:
@@ -174,21 +185,32 @@ def note(folder: Path, row: Mapping[str, Any]) -> None:
 
 def forget_after(folder: Path, first: int) -> None:
     """Drop what the steps from `first` on left behind, for they run again; -1 drops everything."""
-    run = store.open(folder)
     kept = [
         row
-        for row in run.metrics()
+        for row in store.open(folder).metrics()
         if row.get("step", -1) < first
         and row.get("at", 0) <= first
         and row.get("phase") != "control"
     ]
     store.write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
-    for path in run.files():
-        found = OF_A_STEP.fullmatch(path.stem)
-        # An evaluation is that of the model before the step of its number; the control comes last.
-        late = found and int(found["number"]) >= first + (found["kind"] == "eval")
-        if late or path.stem.startswith("control-"):
+    # In order: a digest goes after its file, which would look damaged without it.
+    for path in sorted((folder / "episodes").glob("*")):
+        if _is_forgotten(path.name, first):
             path.unlink()
     for path in folder.iterdir():
         if is_torn(path.name):
             path.unlink()
+
+
+def _is_forgotten(name: str, first: int) -> bool:
+    """Whether the run wrote the episode file from step `first` on, or a kill left it half-written.
+
+    What `agentgym eval` has half-written stays: it may be at work.
+    """
+    torn = store.TEMPORARY.fullmatch(name)
+    found = OF_A_RUN.fullmatch(torn["name"] if torn else name)
+    if found is None:
+        return False
+    # An evaluation is that of the model before the step of its number; the control comes last.
+    late = int(found["number"]) >= first + (found["kind"] == "eval")
+    return late or found["kind"] == "control" or torn is not None

@@ -12,14 +12,12 @@ import numpy as np
 from agentgym import store
 from agentgym.commands import print_json, show_table
 from agentgym.errors import UsageError
-from agentgym.replay import printable
+from agentgym.replay import printable, replay_command
 from agentgym.trainers import offline
-from agentgym.trainers.credit.layout import FloatArray
+from agentgym.trainers.credit.layout import NEGLIGIBLE, FloatArray
 from agentgym.trainers.graph_data import Edge, GraphData, Node
 from agentgym.trainers.offline import Comparison, Scheme
 
-NEGLIGIBLE = 1e-9
-"""A smaller advantage is no advantage; it is rounding."""
 WIDTH, STATE_WIDTH = 40, 80
 """Characters of an action, and of a state, in a table."""
 GRAPH_ROWS = 60
@@ -156,10 +154,8 @@ def _print_disagreements(folder: Path, found: Comparison) -> None:
         rows.append((where + more, _short(first.action), *numbers, f"{each.spread:.1f}"))
     show_table(("step/group/member/turn", "action", *found.names, "apart"), rows)
     first = entries[0].places[0]
-    print(
-        f"read it: agentgym replay {folder} --step {first.step} --group {first.group} "
-        f"--member {first.member}"
-    )
+    command = replay_command(folder, step=first.step, group=first.group, member=first.member)
+    print(f"read it: {command}")
 
 
 def _title(scheme: Scheme) -> str:

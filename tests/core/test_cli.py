@@ -119,11 +119,16 @@ def test_the_program_has_help_that_names_every_verb(capsys: pytest.CaptureFixtur
         (["eval", "X", "--tasks", "0"], "--tasks: 0 is less than 1"),
         (["eval", "X", "--samples", "-1"], "--samples: -1 is less than 1"),
         (["eval", "X", "--samples", "two"], "--samples: invalid count value: 'two'"),
+        (
+            ["eval", "X", "--greedy", "--samples", "8"],
+            "--greedy plays one episode a task, for all would be the same; leave --samples out",
+        ),
         (["replay", "X", "--step", "one"], "--step: invalid int value: 'one'"),
         (["replay"], "required: RUN"),
         (["replay", "no/such"], "no run at 'no/such'"),
         (["episodes", "no/such"], "no run at 'no/such'"),
         (["eval", "no/such"], "no run at 'no/such'"),
+        (["eval", "no/such", "--greedy"], "no run at 'no/such'"),
         (["check", "agentgym/Coridor-v0"], "did you mean 'agentgym/Corridor-v0'"),
         (["check", "no_such_module:Env"], "no_such_module"),
         (["check", "saying_env:Sayin"], "module 'saying_env' has no 'Sayin'"),
@@ -510,6 +515,23 @@ def test_a_damaged_file_is_reported_and_the_others_are_shown(
     captured = capsys.readouterr()
     assert captured.err.startswith("agentgym: StoreError: ")
     assert str(damaged) in captured.err
+
+
+OPENED = """
+import sys
+from agentgym.cli import main
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(arguments[0]) if event == "open" else None)
+assert main(["episodes", sys.argv[1], "--json"]) == 0
+print(*[path for path in map(str, opened) if path.endswith(".parquet")], file=sys.stderr)
+"""
+"""Says which episode files Python opened; libraries open them in code of their own."""
+
+
+def test_every_episode_file_is_checked_once(run_folder: Path) -> None:
+    code = [sys.executable, "-c", OPENED, str(run_folder)]
+    done = subprocess.run(code, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.split() == [str(path) for path in store.open(run_folder).files()]
 
 
 def test_doctor_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:

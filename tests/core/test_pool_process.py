@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVarTuple
 
 import psutil
 import pytest
@@ -31,6 +34,7 @@ FAULTY = "faulty_env:FaultyEnv"
 FINE = task("", "")
 DEADLINES = Deadlines(boot_s=60, reset_s=1, step_s=1, outcome_s=1, close_s=1)
 PHASES = ("reset", "step", "outcome", "close")
+Ts = TypeVarTuple("Ts")
 
 
 async def visit(pool: ProcessPool, chosen: Task, *actions: str) -> list[Any]:
@@ -112,6 +116,65 @@ def test_an_environment_that_cannot_be_made_is_an_error_of_boot(
     with pytest.raises(expected, match=said):
         asyncio.run(boot())
     assert of_workers() == before
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """This process may open so many more files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class NotingLoop(asyncio.SelectorEventLoop):
+    """An event loop that notes for how long its coroutines sleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], Any], *args: *Ts, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """Note it, and do it."""
+        self.slept.append(delay)
+        return super().call_later(delay, callback, *args, context=context)
+
+
+@pytest.mark.parametrize("left", [0, 2, 3])
+def test_a_worker_that_cannot_be_started_is_an_error_of_ours_and_holds_nothing(left: int) -> None:
+    """Its channel takes two descriptors, its process more; it counts among those that were lost."""
+
+    async def run() -> tuple[list[Any], int, int, list[Any]]:
+        async with ProcessPool(FAULTY, num_workers=1, deadlines=DEADLINES) as pool:
+            before = len(os.listdir("/proc/self/fd"))
+            failed: list[Any] = []
+            with descriptors_left(left):
+                for _ in range(3):
+                    failed += await asyncio.gather(visit(pool, FINE), return_exceptions=True)
+            after = len(os.listdir("/proc/self/fd"))
+            return failed, before, after, await visit(pool, FINE, "a")
+
+    loop = NotingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        failed, before, after, replies = runner.run(run())
+    for error in failed:
+        with pytest.raises(WorkerError, match="cannot start a worker process: OSError: .*Too many"):
+            raise error
+    assert after == before
+    assert loop.slept == [0.05, 0.1, 0.2]
+    assert replies[-1] == Outcome(score=0.25, success=False)
 
 
 def test_a_task_that_ended_three_workers_gets_no_other() -> None:

@@ -121,6 +121,18 @@ def test_groups_are_the_episodes_of_a_file_by_group(tmp_path: Path) -> None:
         run.groups("step-000011")
 
 
+def test_train_steps_are_found_by_number_and_named_where_they_are_not(tmp_path: Path) -> None:
+    run = small_run(tmp_path)
+    for name in ("eval-000007-greedy", "step-x", "step-000003-more", "step-10"):
+        store.write_episodes(tmp_path / "episodes" / f"{name}.parquet", [])
+    assert run.steps() == (0, 1, 10)
+    assert [run.step_file(step) for step in (1, 10)] == ["step-000001", "step-10"]
+    with pytest.raises(UsageError, match=r"no train step 7 in '.*'; stored: 0 to 10$"):
+        run.step_file(7)
+    with pytest.raises(UsageError, match=r"no train step 0 in '.*'; stored: none$"):
+        store.Run(tmp_path.parent).step_file(0)
+
+
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run at .*nothing"):
         store.open(tmp_path / "nothing")
@@ -275,6 +287,16 @@ def test_a_torn_last_line_of_metrics_is_left_out(tmp_path: Path) -> None:
         read = store.open(tmp_path).metrics()
         assert read == rows[: len(read)]
         assert len(read) >= 2
+
+
+@pytest.mark.parametrize("harm", [b'{"step": 1', b"", b"\xff\xfe", b"\x00\x00"])
+def test_any_other_unreadable_line_of_metrics_is_named(tmp_path: Path, harm: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 0}\n' + harm + b'\n{"step": 2}\n')
+    with pytest.raises(StoreError, match=r"metrics\.jsonl: line 2 is no JSON"):
+        store.open(tmp_path).metrics()
+    path.write_bytes(b'{"step": 0}\n' + harm)
+    assert store.open(tmp_path).metrics() == [{"step": 0}]
 
 
 KILLED = """

@@ -23,8 +23,8 @@ from agentgym.trainers.engines.stops import completes
 from agentgym.types import EpisodeId
 from oracles import truncation
 
-LOGITS = st.lists(st.integers(-40, 40), min_size=1, max_size=300, unique=True)
-"""In quarters; all different, for which of two equal tokens passes is nobody's definition."""
+LOGITS = st.lists(st.integers(-40, 40), min_size=1, max_size=300)
+"""In quarters; of more than 81 tokens some are equally likely."""
 SAMPLERS = st.builds(
     Sampler,
     temperature=st.sampled_from([0.5, 1.0, 2.0]),

@@ -172,11 +172,12 @@ def test_without_a_name_it_checks_the_trainers_numbers(
 def test_comparing_shows_correlation_and_where_to_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run(tmp_path, by_seed)
-    shown = call(capsys, "credit", tmp_path, "--compare", "salt,gigpo, crbc")
+    folder = tmp_path / "my run"
+    write_run(folder, by_seed)
+    shown = call(capsys, "credit", folder, "--compare", "salt,gigpo, crbc")
     assert "correlation over turns" in shown
     assert "where they disagree most" in shown
-    assert f"read it: agentgym replay {tmp_path} --step " in shown
+    assert f"read it: agentgym replay '{folder}' --step " in shown
     assert shown.count("+1.000") >= 3
 
 
@@ -230,8 +231,18 @@ def test_a_scheme_whose_channel_was_not_recorded_says_so(
 def test_a_folder_that_is_no_run_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "no recipe in" in refuse(capsys, "credit", tmp_path, code=1)
-    store.write_text(tmp_path / "config.yaml", config.dump(small_recipe("tiny")))
+    path, recipe = tmp_path / "config.yaml", config.dump(small_recipe("tiny"))
+    assert f"'{tmp_path}' holds no run: it has no config.yaml" in refuse(capsys, "credit", tmp_path)
+    for content, said in (
+        (b"\xff", f"recipe '{path}' cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        (b"", f"recipe '{path}' is not a mapping of keys"),
+        (b"a: [", f"recipe '{path}' cannot be read: while parsing"),
+        (f"{recipe}seed: 1\n".encode(), "key 'seed' stands there a second time"),
+        (recipe.replace("seed:", "sead:").encode(), "unknown key 'sead'; did you mean 'seed'?"),
+    ):
+        path.write_bytes(content)
+        assert said in refuse(capsys, "credit", tmp_path)
+    store.write_text(path, recipe)
     assert "no train steps in" in refuse(capsys, "credit", tmp_path, code=1)
 
 

@@ -19,7 +19,7 @@ from agentgym import store
 from agentgym.cli import main
 from agentgym.env import env_class
 from agentgym.errors import UsageError, WorkerError
-from agentgym.trainers import config, report, train
+from agentgym.trainers import config, report, run_folder, train
 from agentgym.trainers.config import Recipe
 from agentgym.trainers.fidelity import FidelityError
 from agentgym.trainers.lost import NoEpisodeError
@@ -50,7 +50,7 @@ def finished(corridor_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def copy(finished: RunResult, tmp_path: Path) -> Path:
     """A copy of it to do harm to."""
-    return shutil.copytree(finished.folder, tmp_path / "copy")
+    return shutil.copytree(finished.folder, tmp_path / "a copy")
 
 
 def save_recipe(recipe: Recipe, folder: Path) -> str:
@@ -239,6 +239,23 @@ def test_what_a_kill_left_half_written_is_no_stranger_and_goes(
         train(wrong, out=only, force=True)
 
 
+def test_what_runs_again_leaves_nothing_among_the_episodes(tmp_path: Path) -> None:
+    """Neither a digest nor a half-written file, but for what `agentgym eval` may be writing."""
+    episodes = tmp_path / "episodes"
+    stays = ["eval-000002-greedy", "judge-000002-x-3-greedy", "mine", "step-000001", "step-x"]
+    goes = ["control-000004-sampled", "eval-000003-greedy", "step-000002", "step-000003"]
+    for name in (*stays, *goes):
+        store.write_episodes(episodes / f"{name}.parquet", [])
+    (episodes / "step-000003.parquet").unlink()  # killed between its digest and its renaming
+    written = ".judge-000002-x-9-greedy.parquet.123.tmp"
+    torn = [".step-000003.parquet.123.tmp", ".eval-000000-greedy.parquet.sha256.123.tmp"]
+    for name in (written, *torn):
+        (episodes / name).write_text("half")
+    run_folder.forget_after(tmp_path, 2)
+    whole = [f"{name}.parquet{ending}" for name in stays for ending in ("", ".sha256")]
+    assert sorted(path.name for path in episodes.iterdir()) == sorted([written, *whole])
+
+
 def test_episode_files_of_other_names_do_not_disturb_a_resumed_run(
     copy: Path, corridor_model: Path
 ) -> None:
@@ -325,7 +342,7 @@ def judged(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> dict
 
 
 def test_eval_plays_what_the_run_played_and_keeps_the_episodes(
-    copy: Path, capsys: pytest.CaptureFixture[str]
+    finished: RunResult, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = store.open(copy).report()
     sampled = judged(capsys, copy, "--tasks", "3", "--samples", "2")
@@ -343,7 +360,10 @@ def test_eval_plays_what_the_run_played_and_keeps_the_episodes(
     assert main(["eval", str(copy), "--tasks", "2"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("gen1/unseen[:2] ")
-    assert "agentgym replay" in shown
+    file = "judge-000002-gen1-unseen-2-sampled-1"
+    assert f"read an episode: agentgym replay '{copy}' --file {file}\n" in shown
+    said = replace(finished, folder=copy).summary()
+    assert said.endswith(f"\nread an episode: agentgym replay '{copy}'")
 
 
 def test_eval_falls_back_on_the_checkpoint_before_a_damaged_one(

@@ -400,7 +400,7 @@ def test_a_server_that_was_ended_is_named(page: Page, stored: Path) -> None:
 def test_a_failure_of_ours_is_shown_with_its_reason(page: Page, port: int) -> None:
     visit(page, port, f"#/{Runs.FAILED:d}/step-000000/0?view=turn", "turn")
     expect(page.locator(".note").first).to_contain_text("not trained on")
-    expect(page.locator(".tick")).to_contain_text("Not recomputed: no recipe in")
+    expect(page.locator(".tick")).to_contain_text("holds no run: it has no config.yaml")
 
 
 def test_new_episodes_wait_for_the_reader_and_then_join_the_table(

@@ -103,6 +103,9 @@ def all_or_none(kept: Sequence[float | None]) -> tuple[float, ...] | None:
 def _thresholds(probs_BV: Tensor, samplers: Sequence[Sampler]) -> Tensor:
     """How likely a token must be to pass, `[B]`; 0 where all pass.
 
+    So what is exactly as likely as the last token that passes passes, too: which of them came first
+    would be an accident of the sort, and `kept` is the mass of all.
+
     Args:
         probs_BV: each row at its temperature.
     """
