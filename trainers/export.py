@@ -9,7 +9,7 @@ import transformers
 from agentgym import store
 from agentgym.errors import StoreError, UsageError, boundary
 from agentgym.store import Run
-from agentgym.trainers import checkpoint, config, lora
+from agentgym.trainers import checkpoint, lora, run_folder
 from agentgym.trainers.build import load_policy
 
 
@@ -20,12 +20,9 @@ def export(run: Run, out: Path) -> int:
         UsageError: the folder holds no run, or there is something at `out` already.
         StoreError: no sound checkpoint is there, or the model cannot be written.
     """
-    path = run.folder / "config.yaml"
-    if not path.is_file():
-        raise UsageError(f"'{run.folder}' holds no run: it has no config.yaml")
+    recipe = run_folder.read_recipe(run.folder)
     if out.exists():
         raise UsageError(f"'{out}' exists already; choose another folder for the model")
-    recipe = config.validate(config.read_recipe(str(path)))
     found = checkpoint.require_latest(run.folder)
     transformers.utils.logging.disable_progress_bar()
     on_cpu = recipe.model.model_copy(update={"device": "cpu"})

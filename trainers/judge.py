@@ -11,9 +11,8 @@ import transformers
 
 from agentgym import store
 from agentgym.env import get_panel
-from agentgym.errors import UsageError
 from agentgym.store import Run
-from agentgym.trainers import checkpoint, config, evaluate, lost, run_folder
+from agentgym.trainers import checkpoint, evaluate, lost, run_folder
 from agentgym.trainers.build import load_policy, make_agent, make_pool
 from agentgym.trainers.evaluate import figures
 from agentgym.trainers.kv_pool import size_pool
@@ -39,10 +38,7 @@ def judge(
         UsageError: the folder holds no run, or the environment has no such split.
         StoreError: no sound checkpoint is there.
     """
-    path = run.folder / "config.yaml"
-    if not path.is_file():
-        raise UsageError(f"'{run.folder}' holds no run: it has no config.yaml")
-    recipe = config.validate(config.read_recipe(str(path)))
+    recipe = run_folder.read_recipe(run.folder)
     run_folder.recall_env(run.folder)
     found = checkpoint.require_latest(run.folder)
     split = split or recipe.env.eval

@@ -22,8 +22,9 @@ def credit(opened: OpenRun, name: str, group: int, *, scheme: str | None) -> dic
         scheme: default: the run's own, which must differ by 0.
 
     Raises:
-        UsageError: the file is no train step, or the scheme reads what the run did not record.
-        StoreError: the recipe or the step cannot be read.
+        UsageError: the file is no train step, the recipe cannot be read, or the scheme reads what
+            the run did not record.
+        StoreError: the step cannot be read.
     """
     place, _ = opened.find_group(name, group)
     made, groups, found = _compared(opened.run, _step(name), scheme, _stamp(opened, name))

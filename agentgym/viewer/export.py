@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,9 @@ def _digest(text: str) -> str:
 def _archive(opened: OpenRun, table: dict[str, Any]) -> dict[str, dict[str, str]]:
     """What the page asks for, by address: answers, reasons why there is none, pictures."""
     about = opened.about()
-    about["replay"] = f"agentgym replay {about['name']}"  # the folder's place is nobody's business
+    about["replay"] = (
+        f"agentgym replay {shlex.quote(about['name'])}"  # the folder's place is nobody's business
+    )
     columns = table["columns"]
     places = list(dict.fromkeys(zip(columns["file"], columns["group"], strict=True)))
     answers = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from agentgym.errors import StoreError
 from agentgym.store import Run
 
 TEXTS = (
@@ -35,7 +36,7 @@ def _times(run: Run) -> Iterator[str]:
     """A line for each start, the first or to go on, and for the end."""
     try:
         rows: list[Any] = run.metrics()
-    except (OSError, ValueError) as error:
+    except (OSError, StoreError) as error:
         yield f"metrics.jsonl cannot be read: {error}"
         return
     for row in rows:

@@ -108,7 +108,8 @@ def test_metrics_have_a_row_a_step_and_the_report_is_their_sum(finished: RunResu
     for row in steps:
         spent = {name: row[f"seconds/{name}"] for name in (*PHASES, "save")}
         assert all(seconds >= 0 for seconds in spent.values())
-        assert min(spent[name] for name in ("decode", "environment", "backward", "save")) > 0
+        assert min(spent[name] for name in ("decode", "environment", "save")) > 0
+        assert (spent["backward"] > 0) == (row["tokens/trained"] > 0)
         assert 0 < row["speed/turns_per_s"] <= row["speed/tokens_per_s"]
         assert row["memory/peak_rss_gb"] > 0.1
         assert row["tokens/reread"] == row["episodes/evicted"] == 0
@@ -373,7 +374,7 @@ def test_eval_falls_back_on_the_checkpoint_before_a_damaged_one(
     assert judged(capsys, copy, "--tasks", "1")["step"] == 1
     shutil.rmtree(copy / "checkpoints")
     line = refuse(capsys, "eval", copy, code=1)
-    assert "has no sound checkpoint to judge" in line
+    assert "has no sound checkpoint" in line
     (copy / "config.yaml").unlink()
     assert "holds no run: it has no config.yaml" in refuse(capsys, "eval", copy)
     assert "unknown split 'gen1/sen'" in refuse(
