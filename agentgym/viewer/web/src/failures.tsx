@@ -1,7 +1,8 @@
 // What went wrong in a run, alike failures together, and our failures apart from the model's.
+import { load } from "./answers";
 import { count, statusWords } from "./format";
 import { Show } from "./parts";
-import { load, type FailureKind, type Failures } from "./records";
+import type { FailureKind, Failures } from "./records";
 import { href } from "./route";
 
 export function FailureReport({ run }: { run: number }) {

@@ -1,10 +1,11 @@
 // The graph that credit sees: width is visits, colour is credit, and a click selects a turn.
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { load } from "./answers";
 import { count, finite, largest, plain, signed } from "./format";
 import type { Selection } from "./selection";
 import { expanded, merged, type Placed, type PlacedEdge, type PlacedNode } from "./layout";
 import { CreditBar, Show } from "./parts";
-import { load, type Graph, type GraphEdge, type Group } from "./records";
+import type { Graph, GraphEdge, Group } from "./records";
 import { go, route, withQuery } from "./route";
 
 /** A smaller advantage is no advantage; it is rounding. */

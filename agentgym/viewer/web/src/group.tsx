@@ -1,6 +1,7 @@
 // A group: its members' credit at a glance, and below it one of three views of the same turn.
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import { load, type Loaded } from "./answers";
 import { isExported } from "./archive";
 import { Compare } from "./compare";
 import { finite, largest, plain, signed, statusWords, count } from "./format";
@@ -8,7 +9,7 @@ import { barTitle, inputsOf } from "./formula";
 import { GraphView } from "./graph";
 import { useKeys } from "./keys";
 import { Banner, Show, Status } from "./parts";
-import { load, type About, type Credit, type Episode, type Group, type Loaded, type Num } from "./records";
+import type { About, Credit, Episode, Group, Num } from "./records";
 import { go, route, wholeNumber, withQuery } from "./route";
 import { TurnView } from "./turn";
 import type { Selection } from "./selection";

@@ -1,12 +1,13 @@
 // The page: a head with the runs, and the view that the address names.
 import { render } from "preact";
+import { load, RUNS } from "./answers";
 import { Episodes } from "./episodes";
 import { GroupView } from "./group";
 import { FailureReport } from "./failures";
 import { useKeys } from "./keys";
 import { Show } from "./parts";
 import { Provenance } from "./provenance";
-import { load, RUNS, type About } from "./records";
+import type { About } from "./records";
 import { go, href, route } from "./route";
 import { Search } from "./search";
 import { Versus } from "./versus";

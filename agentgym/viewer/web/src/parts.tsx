@@ -1,7 +1,8 @@
 // Small pieces that several views use.
 import type { ComponentChildren } from "preact";
+import type { Loaded } from "./answers";
 import { finite, signed, statusMark, statusWords } from "./format";
-import type { Loaded, Num } from "./records";
+import type { Num } from "./records";
 
 /** Credit as a bar to the left or right of a middle line. */
 export function CreditBar({ value, scale, digits = 3 }: { value: Num | null; scale: number; digits?: number }) {

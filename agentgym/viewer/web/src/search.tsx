@@ -1,7 +1,8 @@
 // Text in the turns of a run: where it stands, with what stands around it.
+import { load } from "./answers";
 import { count } from "./format";
 import { Show } from "./parts";
-import { load, type Hit, type Hits } from "./records";
+import type { Hit, Hits } from "./records";
 import { go, href, route, withQuery } from "./route";
 
 const PARTS: Record<string, string> = { action: "did", text: "wrote", observation: "saw", error: "error" };

@@ -1,7 +1,8 @@
 // The table of a run's episodes as it grows: read in parts, then followed while the run goes on.
 import { signal, type Signal } from "@preact/signals";
+import { forgetAll, type Loaded } from "./answers";
 import { ask, isExported } from "./archive";
-import { forgetAll, type Cell, type Loaded, type Table } from "./records";
+import type { Cell, Table } from "./records";
 
 interface Part extends Table {
   /** All of it, as files that were given before are no longer what they were. */

@@ -1,5 +1,6 @@
 // One turn, to read: what the agent saw, what it did, what came back, and what that was worth.
 import type { ComponentChildren } from "preact";
+import { load, type Loaded } from "./answers";
 import { pictureAt } from "./archive";
 import type { Selection } from "./selection";
 import { plain, signed } from "./format";
@@ -9,19 +10,7 @@ import { graphAt } from "./graph";
 import { panelOf } from "./panels";
 import { CreditBar, Status } from "./parts";
 import { Picture } from "./picture";
-import {
-  load,
-  type Credit,
-  type Episode,
-  type EpisodeError,
-  type Graph,
-  type Group,
-  type Loaded,
-  type Mark,
-  type Num,
-  type Observation,
-  type Turn,
-} from "./records";
+import type { Credit, Episode, EpisodeError, Graph, Group, Mark, Num, Observation, Turn } from "./records";
 import { Text } from "./text";
 import { Tokens } from "./tokens";
 

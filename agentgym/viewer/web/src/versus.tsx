@@ -1,9 +1,10 @@
 // Two checkpoints, or two runs, on the same tasks: what was fixed, what broke, and how they went.
 import { useMemo } from "preact/hooks";
+import { load } from "./answers";
 import { count } from "./format";
 import { Pair } from "./pair";
 import { Show, Status } from "./parts";
-import { load, type About, type Episode, type Group, type Place, type Table } from "./records";
+import type { About, Episode, Group, Place, Table } from "./records";
 import { go, href, route, withQuery } from "./route";
 import { tailOf } from "./tail";
 
