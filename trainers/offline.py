@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -207,38 +207,49 @@ def compare(run: Run, recipe: Recipe, schemes: Sequence[Scheme], step: int | Non
     """
     places: list[Place] = []
     trained: list[float] = []
-    found: list[list[float]] = [[] for _ in schemes]
-    gaps: list[list[float]] = [[] for _ in schemes]
-    metrics: list[list[Mapping[str, float]]] = [[] for _ in schemes]
+    given = [_Given(scheme=scheme) for scheme in schemes]
     for number in steps_of(run, step):
         groups = read_step(run, recipe, number)
-        episodes = list(_episodes(groups))
-        for episode in episodes:
+        for episode in _episodes(groups):
             trained += _used(episode)
             places += _places(episode)
-        for scheme, values, far, noted in zip(schemes, found, gaps, metrics, strict=True):
-            credited = apply(scheme, groups, processes=recipe.processes)
-            values += chain.from_iterable(chain.from_iterable(credited.advantages))
-            for episode, mine in zip(episodes, _as_the_loss_saw(credited), strict=True):
-                far += _gaps(mine, episode)
-            noted.append(credited.metrics)
+        for each in given:
+            each.add(groups, processes=recipe.processes)
     if not places:
         raise StoreError(f"no valid episodes in these train steps of '{run.folder}'")
-    columns = (
-        Column(
-            scheme=scheme,
-            advantages=np.array(values),
-            differences=np.array(far),
-            metrics=_mean(noted),
-        )
-        for scheme, values, far, noted in zip(schemes, found, gaps, metrics, strict=True)
-    )
     return Comparison(
         used=make_scheme(recipe, recipe.credit.name, {}),
         places=tuple(places),
         trained=np.array(trained),
-        columns=tuple(columns),
+        columns=tuple(each.column() for each in given),
     )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Given:
+    """What one scheme gave to the turns of the steps so far."""
+
+    scheme: Scheme
+    values: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
+    metrics: list[Mapping[str, float]] = field(default_factory=list)
+
+    def add(self, groups: Sequence[ScoredGroup], *, processes: int) -> None:
+        """One more step."""
+        credited = apply(self.scheme, groups, processes=processes)
+        self.values += chain.from_iterable(chain.from_iterable(credited.advantages))
+        for episode, mine in zip(_episodes(groups), _as_the_loss_saw(credited), strict=True):
+            self.gaps += _gaps(mine, episode)
+        self.metrics.append(credited.metrics)
+
+    def column(self) -> Column:
+        """All of it."""
+        return Column(
+            scheme=self.scheme,
+            advantages=np.array(self.values),
+            differences=np.array(self.gaps),
+            metrics=_mean(self.metrics),
+        )
 
 
 def graph_of(
