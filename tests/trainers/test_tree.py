@@ -16,7 +16,7 @@ from tiny_models import tiny_policy
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from agentgym.trainers import attention, batches
+from agentgym.trainers import attention, batches, tree
 from agentgym.trainers.policy import Policy
 from agentgym.trainers.tree import CHUNK, TokenTree, depth_first, split_rows
 from oracles.tree_attention import causal_attention
@@ -116,25 +116,41 @@ def test_small_branches_share_an_attention_call() -> None:
     tree(0, *(torch.zeros(1, 1, len(tree), 4) for _ in range(3)), scaling=1.0, window=None)
     (plan,) = tree._plans.values()
     assert len(plan.bundles) == 2
-    assert plan.bundles[0].mask_GL is None
+    assert plan.bundles[0].mask_QL is None
 
 
-def test_masked_calls_are_of_a_kind_for_which_gpus_have_fast_kernels(
+def test_a_gpus_way_with_masks_gives_the_same_and_asks_for_no_groups_of_heads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    num_masked = 0
+    asked: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     def attend(query: Tensor, key: Tensor, value: Tensor, **settings: Any) -> Tensor:
-        nonlocal num_masked
-        if (mask := settings.get("attn_mask")) is not None:
-            num_masked += 1
-            assert query.shape[1] == key.shape[1] == value.shape[1]  # no groups of heads
-            assert mask.stride(0) % 8 == 0
+        if settings["attn_mask"] is not None:
+            asked.append((query, key, value, settings["attn_mask"]))
         return scaled_dot_product_attention(query, key, value, **settings)
 
-    monkeypatch.setattr("agentgym.trainers.tree.scaled_dot_product_attention", attend)
+    def alike(query: Tensor, key: Tensor, value: Tensor, **settings: Any) -> Tensor:
+        assert query.shape[1] == key.shape[1] == value.shape[1]
+        return scaled_dot_product_attention(query, key, value, **settings)
+
+    monkeypatch.setattr(tree, "scaled_dot_product_attention", attend)
     check_attention([[1, 2, 3, 4, 5], [1, 2, 6, 7], [1, 8, 9]], None)
-    assert num_masked
+    monkeypatch.setattr(tree, "scaled_dot_product_attention", alike)
+    assert asked
+    for *states, mask in asked:
+        assert mask.stride(0) % 8 == 0  # else it would be copied in every layer
+        query, key, value = (state.detach().requires_grad_() for state in states)
+        expected = scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, scale=0.7, enable_gqa=True
+        )
+        found = tree.attend_grouped(query, key, value, mask, scaling=0.7)
+        weights = torch.randn_like(expected)
+        one, other = (
+            torch.autograd.grad((weights * each).sum(), (query, key, value))
+            for each in (expected, found)
+        )
+        for a, b in zip((expected, *one), (found, *other), strict=True):
+            assert torch.allclose(a, b, atol=1e-9)
 
 
 def test_cudnn_which_plans_anew_for_every_shape_is_off() -> None:
