@@ -32,7 +32,7 @@ from .report import Row, main  # noqa: TID252  one name when run (tests.) and wh
 SIZES = (1, 2, 4, 8)
 GROUPS, TURNS = 4, 4
 """Of the smallest; the other one is at its middle while one grows."""
-NUM_ROUNDS = 2
+NUM_ROUNDS = 5
 
 
 def make_trainer(model: Path, *, groups: int, turns: int) -> Trainer:

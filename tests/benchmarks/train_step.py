@@ -42,7 +42,7 @@ from .report import Row, main  # noqa: TID252  one name when run (tests.) and wh
 BUDGET = 4096
 """Tokens of a micro-batch: room for a group of the second shape."""
 SHARED, OWN = 2000, (100, 250)
-NUM_ROUNDS = 5
+NUM_ROUNDS = 12
 """Of each way with a small model; two with SmolLM2 on what they share, one on the groups."""
 
 
